@@ -1,0 +1,52 @@
+"""Monthly partitions of the big tables, made on demand.
+
+Each parent table carries its primary key; the other indexes are per partition, so that a bill run can load a
+partition first and build its indexes once at the end.
+"""
+
+from typing import Any, Protocol
+
+from tayyar.core.periods import Period
+
+INDEXES: dict[str, dict[str, str]] = {
+    "billing_bill": {
+        "number": "CREATE UNIQUE INDEX IF NOT EXISTS {name} ON {table} (number)",
+        "account": "CREATE INDEX IF NOT EXISTS {name} ON {table} (account_id)",
+    },
+    "ledger_transfer": {
+        "debit": "CREATE INDEX IF NOT EXISTS {name} ON {table} (debit_account_id)",
+    },
+    "notifications_message": {
+        "account": "CREATE INDEX IF NOT EXISTS {name} ON {table} (account_id)",
+        "queued": "CREATE INDEX IF NOT EXISTS {name} ON {table} (priority, ref) WHERE state = 0",
+    },
+    "metering_meterreading": {},
+}
+
+
+class Executes(Protocol):
+    """A database cursor or connection."""
+
+    def execute(self, query: Any, /) -> Any: ...
+
+
+def partition_name(table: str, period: Period) -> str:
+    """billing_bill, 2026-11 -> billing_bill_202611."""
+    return f"{table}_{period.number}"
+
+
+def ensure_partition(cursor: Executes, *, table: str, period: Period) -> None:
+    """Create the partition unless it exists, without its secondary indexes."""
+    cursor.execute(f"SELECT pg_advisory_xact_lock(hashtext('{table}'))")
+    cursor.execute(
+        f"CREATE TABLE IF NOT EXISTS {partition_name(table, period)} "
+        f"PARTITION OF {table} FOR VALUES IN ({period.number})"
+    )
+
+
+def build_indexes(cursor: Executes, *, table: str, period: Period) -> None:
+    """Build the partition's secondary indexes unless they exist, and gather its statistics."""
+    for key, statement in INDEXES[table].items():
+        partition = partition_name(table, period)
+        cursor.execute(statement.format(name=f"{partition}_{key}", table=partition))
+    cursor.execute(f"ANALYZE {partition_name(table, period)}")

@@ -1,0 +1,10 @@
+"""Registers the module with Django."""
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    """The `notifications` module."""
+
+    name = "tayyar.notifications"
+    label = "notifications"
