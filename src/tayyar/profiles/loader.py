@@ -14,6 +14,7 @@ from typing import Any
 
 from tayyar.core.errors import UserError
 from tayyar.core.money import Currency
+from tayyar.core.text import Formats
 from tayyar.profiles.calendar import MOVES, WEEKDAYS, HolidayRule, WorkingCalendar
 from tayyar.profiles.model import (
     Alias,
@@ -21,7 +22,6 @@ from tayyar.profiles.model import (
     Category,
     Estimation,
     HighLow,
-    NumberFormat,
     Profile,
     Question,
     Rounding,
@@ -96,11 +96,10 @@ def _load(folder: Path, given: tuple[tuple[str, str], ...]) -> Profile:
     if code != folder.name.lower():
         raise s.fail("code", f"is {code!r} but the folder is named {folder.name!r}")
     currency = _currency(s.section("currency"))
-    formats = s.keyed("number_formats", _number_format)
     languages = s.texts("languages", required=True)
     for language in languages:
-        if language not in LANGUAGES or language not in formats:
-            raise s.fail("languages", f"{language!r} needs an entry in number_formats and to be ar, en or fr")
+        if language not in LANGUAGES:
+            raise s.fail("languages", f"{language!r} is not one of {', '.join(LANGUAGES)}")
     questions = tuple(_question(q) for q in s.sections("open_questions"))
     weekend = frozenset(_weekday(s, day) for day in s.texts("weekend", required=True))
     issue = s.section("issue_day")
@@ -114,7 +113,7 @@ def _load(folder: Path, given: tuple[tuple[str, str], ...]) -> Profile:
         currency=currency,
         languages=languages,
         default_language=s.choice("default_language", languages),
-        number_formats=formats,
+        formats=_formats(s.section("formats")),
         timezone=s.text("timezone"),
         calendar=WorkingCalendar(weekend, _holidays(folder / "holidays.yaml")),
         issue_day=issue.integer("day"),
@@ -157,12 +156,15 @@ def _currency(s: Section) -> Currency:
     return currency
 
 
-def _number_format(s: Section) -> NumberFormat:
-    made = NumberFormat(
-        digits=s.choice("digits", ("LATIN", "ARABIC_INDIC")),
-        group=s.text("group"),
-        decimal=s.text("decimal"),
-        symbol=s.text("symbol"),
+def _formats(s: Section) -> Formats:
+    months = s.take("months") or {}
+    if not isinstance(months, Mapping) or any(len(names) != 12 for names in months.values()):
+        raise s.fail("months", "expected twelve month names per language")
+    made = Formats(
+        digits=s.choice("digits", ("latn", "arab")),
+        hijri=s.flag("hijri"),
+        months={language: tuple(names) for language, names in months.items()},
+        currency_words=s.names("currency_words"),
     )
     s.done()
     return made

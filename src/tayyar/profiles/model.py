@@ -13,6 +13,7 @@ from typing import Any
 
 from tayyar.core.errors import UserError
 from tayyar.core.money import Currency
+from tayyar.core.text import Formats
 from tayyar.profiles.calendar import WorkingCalendar
 
 Names = Mapping[str, str]  # {"ar": ..., "en": ..., "fr": ...}
@@ -65,16 +66,6 @@ class Unverified:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberFormat:
-    """How numbers are written in one language: digits LATIN or ARABIC_INDIC, group and decimal marks."""
-
-    digits: str
-    group: str
-    decimal: str
-    symbol: str
-
-
-@dataclass(frozen=True, slots=True)
 class Estimation:
     """Parameters of the estimate for a missing reading. Counts of bills, percents, days."""
 
@@ -120,7 +111,7 @@ class Profile:
     currency: Currency
     languages: tuple[str, ...]
     default_language: str
-    number_formats: Mapping[str, NumberFormat]
+    formats: Formats
     timezone: str
     calendar: WorkingCalendar
     issue_day: int
@@ -144,8 +135,11 @@ class Profile:
 
     @property
     def symbols(self) -> dict[str, str]:
-        """The currency symbol in each language."""
-        return {language: form.symbol for language, form in self.number_formats.items()}
+        """The currency's word in each language."""
+        return {
+            language: self.formats.currency_words.get(language, self.currency.code)
+            for language in self.languages
+        }
 
     @property
     def weekend(self) -> frozenset[int]:

@@ -6,7 +6,7 @@ The flow goes next to `profiles.loader` and, a floor higher, to `tariffs.parse`.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -167,11 +167,6 @@ class Section:
             raise self.fail(key, f"expected a list, found {value!r}")
         for position, item in enumerate(value or (), start=1):
             yield Section(item, self.file, f"{self.where(key)}[{position}]")
-
-    def keyed(self, key: str, read: Callable[["Section"], T]) -> dict[str, T]:
-        """A mapping of names to mappings, each read by `read`."""
-        inner = self.section(key)
-        return {name: read(inner.section(name)) for name in list(inner.values)}
 
     def done(self) -> None:
         """Every key was understood; a misspelt key is an error, not a silence."""

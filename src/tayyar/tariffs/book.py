@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from tayyar.core.errors import UserError
@@ -116,7 +117,7 @@ class TariffBook:
     @staticmethod
     def _check_starts(versions: Sequence[Version]) -> None:
         selectable = [version for version in versions if version.selectable]
-        for first, second in zip(selectable, selectable[1:], strict=False):
+        for first, second in pairwise(selectable):
             if first.first_day == second.first_day:
                 raise ProfileError(f"{second.file}: first_day: {first.id} begins on the same day")
 

@@ -7,6 +7,7 @@ The flow goes next to `billing`, which numbers, posts and writes the bills.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,7 @@ SLICE_ROWS = 32_768  # the vectors of one slice fit in the processor's cache
 CATEGORIES = 100
 MONEY = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor", "support_minor")
 REGISTER_PREFIX = "energy_wh_"
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +372,7 @@ def _integers(frame: pl.DataFrame, name: str) -> Vector:
     return column.to_physical().to_numpy().astype(np.int64, copy=False)
 
 
-def _take(column: npt.NDArray[np.generic], rows: Vector | None) -> npt.NDArray[np.generic]:
+def _take(column: npt.NDArray[Kind], rows: Vector | None) -> npt.NDArray[Kind]:
     return column if rows is None else column[rows]
 
 

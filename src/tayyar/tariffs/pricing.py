@@ -11,6 +11,7 @@ costs nothing extra. Bounds that keep int64 safe: energy at most `energy_limit_w
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -191,7 +192,8 @@ def _scaled(size_wh: int, scale: tuple[Ints, Ints]) -> Ints:
 
 def energy_limit_wh(season: Season) -> int:
     """The most energy whose product with the dearest price stays well inside int64."""
-    prices = [item.price_micro or 0 for item in (*season.blocks, *season.registers)]
+    prices = [block.price_micro or 0 for block in season.blocks]
+    prices += [register.price_micro or 0 for register in season.registers]
     return min(MAX_ENERGY_WH, 4 * 10**18 // max(1, *prices))
 
 
@@ -229,7 +231,7 @@ def _block_quantities(season: Season, energy_wh: Vector, scale: tuple[Ints, Ints
     edges = [_scaled(block.up_to_wh, scale) for block in season.blocks if block.up_to_wh is not None]
     filled = [np.minimum(energy_wh, edge) for edge in edges]
     filled.append(energy_wh)
-    quantities = [filled[0], *(upper - lower for lower, upper in zip(filled, filled[1:], strict=False))]
+    quantities = [filled[0], *(upper - lower for lower, upper in pairwise(filled))]
     repricing = [at for at, block in enumerate(season.blocks) if block.reprices_all and at > 0]
     if not repricing:
         return quantities

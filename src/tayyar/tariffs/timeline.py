@@ -69,8 +69,10 @@ def timeline(book: TariffBook, category: str, entitled: bool) -> Timeline:
 
 def _changes(version: Version) -> Iterator[dt.date]:
     """Every day on which something of this version may change."""
-    for item in (version, *version.taxes):
-        yield from (day for day in (item.first_day, item.end_day) if day is not None)
+    days = [version.first_day, version.end_day]
+    for tax in version.taxes:
+        days += [tax.first_day, tax.end_day]
+    yield from (day for day in days if day is not None)
     if len(version.seasons) > 1:
         for year in range(FIRST_DAY.year, LAST_DAY.year):
             yield from (dt.date(year, *season.start) for season in version.seasons)
