@@ -6,7 +6,6 @@ Next: billing/services.py keeps the PDF; bill.typ places what present.py says.
 
 import hashlib
 import json
-import re
 import threading
 import unicodedata
 from dataclasses import fields, is_dataclass
@@ -28,10 +27,8 @@ HERE = Path(__file__).parent
 STANDARD = "a-3a"
 
 # Vowel marks are dropped (a PDF's text would split them off their letters); they carry no meaning in a bill.
-_MARKS = "\u064b-\u0652\u0670"
-_UNDRAWABLE = re.compile(
-    f"[{_MARKS}]|[^{''.join(re.escape(chr(c)) for c in sorted(DRAWABLE))}\\n]"  # \n only between JSON texts
-)
+_MARKS = {*range(0x064B, 0x0653), 0x0670}
+_PLAIN = frozenset(chr(code) for code in DRAWABLE - _MARKS)
 _compilers = threading.local()
 
 
@@ -40,13 +37,14 @@ def _spell(character: str) -> str:
     """A character that the fonts cannot draw, in characters that they can; "?" where there is no spelling."""
     if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
         return ""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", character) if ord(c) in DRAWABLE)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", character) if c in _PLAIN)
     return plain or "?"
 
 
 def drawable(text: str) -> str:
     """`text` in characters that the vendored fonts have: PDF/A refuses a page with a missing glyph."""
-    return _UNDRAWABLE.sub(lambda found: _spell(found[0]), text)
+    strange = set(text) - _PLAIN
+    return text.translate({ord(c): _spell(c) for c in strange}) if strange else text
 
 
 def pdf_inputs(view: BillView, lang: str) -> dict[str, str]:
@@ -54,7 +52,7 @@ def pdf_inputs(view: BillView, lang: str) -> dict[str, str]:
     tree = dict(present(view, lang))
     return {
         "bill": drawable(json.dumps(tree, ensure_ascii=False, separators=(",", ":"))),
-        "attachment": json.dumps(render_bill_json(view), ensure_ascii=False, indent=1),
+        "attachment": json.dumps(render_bill_json(view), ensure_ascii=False, separators=(",", ":")),
         "qr": qr_svg(view.page_url),
     }
 

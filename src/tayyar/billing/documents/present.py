@@ -6,6 +6,7 @@ Next: page.py (HTML context) and pdf.py (Typst inputs).
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from tayyar.billing.documents.chart import bar_permille
@@ -54,6 +55,12 @@ def masked(name: str) -> str:
     return " ".join(f"{word[0]}•••" for word in name.split())
 
 
+@cache
+def words_of(lang: str, digits: str) -> Mapping[str, str]:
+    """The bill's words with the digits that they contain ("13 شهرا") written as the profile does."""
+    return {key: localise_digits(text, lang, digits) for key, text in WORDS[lang].items()}
+
+
 class Presenter:
     """Says one bill in one language. `tree()` is its whole output; the other methods are its parts."""
 
@@ -61,7 +68,7 @@ class Presenter:
         """`lang` is one of ar, en, fr; another one raises UserError."""
         if lang not in WORDS:
             raise UserError(f"There is no bill in {lang!r}. Choose one of: {', '.join(WORDS)}.")
-        self.view, self.lang, self.words = view, lang, WORDS[lang]
+        self.view, self.lang, self.words = view, lang, words_of(lang, view.formats.digits)
         self.unit = currency_word(view.currency, lang, view.formats)
 
     # Small phrases
@@ -102,7 +109,8 @@ class Presenter:
         return {
             "lang": self.lang,
             "dir": "rtl" if self.lang in RTL_LANGUAGES else "ltr",
-            "w": dict(self.words),
+            "w": self.words,
+            "unit": self.unit,
             "title": self.title(),
             "utility": pick(view.utility_name, self.lang),
             "number": view.number_text,
@@ -161,22 +169,31 @@ class Presenter:
         """Who, where, when: label and value; `code` marks identifiers that stay left to right."""
         view, words = self.view, self.words
         holder = masked(view.holder_name) if view.mask_holder else view.holder_name
-        period = self.say("period_value", start=self.day(view.period_start, year=False), end=self.day(view.last_day))
-        issued = " · ".join(filter(None, (self.day(view.issue_date), self.hijri(view.issue_date))))
         days = counted("days", view.days, self.lang, self.number(view.days))
         rows = [
-            (words["account"], view.account_number, True),
-            (words["holder"], holder, False),
-            (words["address"], pick(view.service_address, self.lang), False),
-            (words["centre"], pick(view.service_centre, self.lang), False),
-            (words["category"], pick(view.category, self.lang), False),
-            (words["period"], f"{period} ({days})", False),
-            (words["issued"], issued, False),
-            (words["bill_number"], view.number_text, True),
+            (words["account"], view.account_number, "", True),
+            (words["holder"], holder, "", False),
+            (words["address"], pick(view.service_address, self.lang), "", False),
+            (words["centre"], pick(view.service_centre, self.lang), "", False),
+            (words["category"], pick(view.category, self.lang), "", False),
+            (words["period"], self.period(), days, False),
+            (words["issued"], self.day(view.issue_date), self.hijri(view.issue_date), False),
+            (words["bill_number"], view.number_text, "", True),
         ]
-        if view.issuer_vat_number:
-            rows.append((words["vat_number"], view.issuer_vat_number, True))
-        return [{"label": label, "value": value, "code": code} for label, value, code in rows if value]
+        return [
+            {"label": label, "value": value, "note": note, "code": code} for label, value, note, code in rows if value
+        ]
+
+    def period(self) -> str:
+        """ "1 to 30 November 2025": the month and year are said once where both days share them."""
+        first, last = self.view.period_start, self.view.last_day
+        if first == last:
+            return self.day(first)
+        if (first.year, first.month) == (last.year, last.month):
+            start = self.day(first, year=False).rsplit(" ", 1)[0]
+        else:
+            start = self.day(first, year=first.year != last.year)
+        return self.say("period_value", start=start, end=self.day(last))
 
     def chart(self) -> Tree | None:
         """Bars oldest first, the sentence that says the same, and the table behind it."""
