@@ -1,7 +1,7 @@
-"""From openings and readings to register segments: what each meter of a usage point counted in the period.
+"""The chain of meters of a usage point through a period: first bills, exchanges, rollovers, missing readings.
 
-Owns the ordinary case (one meter, read again) and the chain of meters (first bills, exchanges, missing readings).
-Never judges whether the use is believable (highlow.py). Next: measure.py turns segments into energy.
+Owns every case that needs the installations. Never judges whether the use is believable (highlow.py).
+Next: measure.py turns the segments into energy. The ordinary case is plain.py's.
 
 Frames carry `at`, the position of the point; days are integers since 1970-01-01; a reading of day d is the register
 at the start of d, so it closes [.., d) and opens [d, ..).
@@ -11,82 +11,14 @@ import polars as pl
 
 from tayyar.metering.highlow import ceiling_daily
 from tayyar.metering.limits import MeasureRules
+from tayyar.metering.plain import SEGMENT
 from tayyar.metering.segments import ACTUAL, ESTIMATED
 
 FAR = 2_000_000  # a day after every date: "still installed"
 
-SEGMENT: dict[str, type[pl.DataType]] = {
-    "at": pl.UInt32,
-    "meter_id": pl.Int64,
-    "register": pl.Int16,
-    "multiplier": pl.Int32,
-    "digits": pl.Int16,
-    "from_day": pl.Int32,
-    "to_day": pl.Int32,
-    "from_wh": pl.Int64,
-    "to_wh": pl.Int64,
-    "from_quality": pl.Int16,
-    "to_quality": pl.Int16,
-    "rolled": pl.Boolean,  # the register passed its end
-    "made": pl.Boolean,  # the closing value is our estimate
-}
 HOLD: dict[str, type[pl.DataType]] = {"at": pl.UInt32, "hold": pl.Utf8}
 _METER = ["at", "meter_id"]
 _KEY = ["at", "meter_id", "register"]
-
-
-def window_readings(points: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
-    """The readings that may close each point: read_date in (start_date, end_limit], with `at`."""
-    return readings.join(
-        points.select("at", "usage_point_id", "start_day", "limit_day"), on="usage_point_id"
-    ).filter((pl.col("read_day") > pl.col("start_day")) & (pl.col("read_day") <= pl.col("limit_day")))
-
-
-def plain_segments(points: pl.DataFrame, openings: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
-    """Segments of the ordinary points: billed before, and every register of the same meter read again, not lower.
-
-    Points with anything else (another meter, a missing register, a lower value, a final bill not read on its last
-    day) are left out whole.
-    """
-    opened = openings.group_by("at").agg(
-        registers=pl.len(), meters=pl.col("meter_id").max() - pl.col("meter_id").min()
-    )
-    matched = window.select("at", "meter_id", "register", "read_day", "value_wh", "quality").join(
-        openings.select(*_KEY, "multiplier", from_day="read_day", from_wh="value_wh", from_quality="quality"),
-        on=_KEY,
-        how="left",
-    )
-    closing = (
-        matched.group_by("at", "read_day")
-        .agg(read=pl.len(), foreign=pl.col("from_wh").is_null().any())
-        .join(opened, on="at")
-        .group_by("at")
-        .agg(
-            close_day=pl.col("read_day").filter(pl.col("read") == pl.col("registers")).max(),
-            odd=pl.col("foreign").any() | (pl.col("meters").max() > 0),
-        )
-        .filter(~pl.col("odd") & pl.col("close_day").is_not_null())
-        .join(points.select("at", "limit_day", "is_final"), on="at")
-        .filter(~pl.col("is_final") | (pl.col("close_day") == pl.col("limit_day")))
-    )
-    segments = matched.join(
-        closing.select("at", read_day="close_day"), on=["at", "read_day"], how="inner"
-    ).with_columns(lower=pl.col("value_wh") < pl.col("from_wh"))
-    if segments["lower"].any():
-        segments = segments.join(segments.filter("lower").select("at"), on="at", how="anti")
-    return segments.select(
-        *_KEY,
-        "multiplier",
-        pl.lit(None, pl.Int16).alias("digits"),
-        "from_day",
-        pl.col("read_day").alias("to_day"),
-        "from_wh",
-        pl.col("value_wh").alias("to_wh"),
-        "from_quality",
-        pl.col("quality").alias("to_quality"),
-        pl.lit(False).alias("rolled"),
-        pl.lit(False).alias("made"),
-    )
 
 
 def chained_segments(
@@ -124,13 +56,8 @@ def chained_segments(
         .group_by("at", "meter_id", "read_day", "registers")
         .agg(read=pl.col("register").n_unique())
         .filter(pl.col("read") == pl.col("registers"))
-        .group_by("at")
-        .agg(pl.struct("read_day", "meter_id").max().alias("last"))
-        .select(
-            "at",
-            close_day=pl.col("last").struct.field("read_day"),
-            close_meter=pl.col("last").struct.field("meter_id"),
-        )
+        .filter(pl.col("read_day") == pl.col("read_day").max().over("at"))
+        .select("at", close_day="read_day", close_meter="meter_id")
     )
     ends = points.join(closing, on="at", how="left", maintain_order="left").with_columns(
         end_day=pl.when("is_final")

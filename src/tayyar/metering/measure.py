@@ -6,9 +6,10 @@ Never reads or writes the database. Next: billing/run.py charges what is measure
 
 import polars as pl
 
-from tayyar.metering.chain import HOLD, SEGMENT, chained_segments, plain_segments, window_readings
+from tayyar.metering.chain import HOLD, chained_segments
 from tayyar.metering.highlow import check, is_by_customer
 from tayyar.metering.limits import MeasureRules
+from tayyar.metering.plain import SEGMENT, plain_segments, window_readings
 from tayyar.metering.segments import ESTIMATED, REGISTERS, pack_frame
 
 __all__ = ["HOLD_REASONS", "RELEASABLE", "MeasureRules", "measure", "needs_installations"]
