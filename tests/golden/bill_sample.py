@@ -122,7 +122,7 @@ def sa_home() -> BillView:
         same_month_last_year_wh=1110 * KWH,
         previous_total_minor=22264,
         payments=(
-            PaymentView(date(2025, 11, 6), 22264, {"ar": "دفعة عبر سداد", "en": "Payment by SADAD", "fr": "Paiement par SADAD"}),
+            PaymentView(date(2025, 11, 6), 22264, {"ar": "دفعة عبر سداد", "en": "Paid by SADAD", "fr": "Payé par SADAD"}),
         ),
         explanation=(
             ChangeShare(ChangeKind.DAYS, -681, {"days_before": 31, "days_now": 30}),
@@ -248,6 +248,10 @@ def bh_home() -> BillView:
                 date(2025, 12, 1), 1_200 * KWH, Quality.ACTUAL, 2400 * KWH,
             ),
         ),
+        history=history(
+            date(2025, 11, 1), 2110, 1480, 1300, 1320, 1700, 2450, 3620, 4180, 4300, 4050, 3300, 2030, 2400
+        ),
+        same_month_last_year_wh=2110 * KWH,
         previous_total_minor=6600,
         payments=(),
         explanation=(
@@ -267,7 +271,7 @@ def mr_shop() -> BillView:
         bill_number=202512000000009,
         account_number="2207719",
         holder_name="Sidi Ould Ahmed",
-        service_address={"ar": "تفرغ زينة، نواكشوط", "fr": "Tevragh-Zeina, Nouakchott", "en": "Tevragh-Zeina, Nouakchott"},
+        service_address={"ar": "تفرغ زينة، نواكشوط", "en": "Tevragh-Zeina, Nouakchott"},
         service_centre={"ar": "نواكشوط الغربية", "fr": "Nouakchott Ouest", "en": "Nouakchott West"},
         category={"ar": "تجاري", "en": "Commercial", "fr": "Commercial"},
         period_start=date(2025, 12, 10),

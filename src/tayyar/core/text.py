@@ -147,7 +147,7 @@ def format_date(day: date, lang: str, formats: Formats, *, weekday: bool = False
 @lru_cache(maxsize=1024)
 def _hijri(day: date) -> tuple[int, int, int] | None:
     try:
-        return Gregorian(day.year, day.month, day.day).to_hijri().datetuple()  # type: ignore[no-any-return]
+        return Gregorian(day.year, day.month, day.day).to_hijri().datetuple()
     except (
         OverflowError
     ):  # outside the Umm al-Qura tables (1924 to 2077): better no Hijri date than a wrong one

@@ -20,7 +20,9 @@ def bar_permille(values: Sequence[int | None]) -> list[int | None]:
     return [None if v is None else max(12, v * 1000 // tallest) if v > 0 else 0 for v in values]
 
 
-def svg(values: Sequence[int | None], labels: Sequence[str], shown: Sequence[str], *, rtl: bool, alt: str) -> str:
+def svg(
+    values: Sequence[int | None], labels: Sequence[str], shown: Sequence[str], *, rtl: bool, alt: str
+) -> str:
     """The chart as inline SVG, styled by classes of tayyar.css; no text of it needs to be read (alt and table do).
 
     `labels` stand under the bars; `shown` above them where not empty. The last value is this month; the first is
@@ -39,12 +41,22 @@ def svg(values: Sequence[int | None], labels: Sequence[str], shown: Sequence[str
             parts.append(f'<line class="gap" x1="{x}" y1="{BASE - 3}" x2="{x + BAR}" y2="{BASE - 3}"/>')
         else:
             tall = height * (BASE - TOP) // 1000
-            parts.append(f'<rect class="{kind}" x="{x}" y="{BASE - tall}" width="{BAR}" height="{tall}" rx="2"/>')
+            parts.append(
+                f'<rect class="{kind}" x="{x}" y="{BASE - tall}" width="{BAR}" height="{tall}" rx="2"/>'
+            )
             if kind == "now" and tall > 3:
-                parts.append(f'<rect class="spark" x="{x}" y="{BASE - tall}" width="{BAR}" height="3" rx="1.5"/>')
+                parts.append(
+                    f'<rect class="spark" x="{x}" y="{BASE - tall}" width="{BAR}" height="3" rx="1.5"/>'
+                )
             if shown[index]:
                 # The value of an outermost bar is aligned to the chart's edge so that it cannot be cut off.
-                at, anchor = (0, "start") if slot == 0 else (WIDTH, "end") if slot == last else (x + BAR // 2, "middle")
+                at, anchor = (
+                    (0, "start")
+                    if slot == 0
+                    else (WIDTH, "end")
+                    if slot == last
+                    else (x + BAR // 2, "middle")
+                )
                 parts.append(
                     f'<text class="value {kind}" direction="ltr" x="{at}" y="{BASE - tall - 6}"'
                     f' text-anchor="{anchor}">{escape(shown[index])}</text>'

@@ -16,6 +16,7 @@ from tayyar.billing.documents.qr import qr_svg
 from tayyar.billing.documents.view import BillView
 from tayyar.billing.documents.words import LANGUAGE_NAMES
 
+
 def bill_context(view: BillView, lang: str) -> dict[str, Any]:
     """Context of "portal/bill.html" for `lang` (ar, en, fr; else UserError)."""
     tree = dict(present(view, lang))

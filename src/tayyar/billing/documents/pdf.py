@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typst
 
@@ -24,7 +24,7 @@ from tayyar.billing.documents.view import BillView
 from tayyar.core.money import Currency
 
 HERE = Path(__file__).parent
-STANDARD = "a-3a"
+STANDARD: Final = "a-3a"
 
 # Vowel marks are dropped (a PDF's text would split them off their letters); they carry no meaning in a bill.
 _MARKS = {*range(0x064B, 0x0653), 0x0670}
@@ -75,11 +75,11 @@ def compiler() -> typst.Compiler:
 
 def render_pdf(view: BillView, lang: str) -> bytes:
     """The bill as a tagged PDF/A-3a in `lang` (ar, en, fr; else UserError) with bill.json attached."""
-    return bytes(
-        compiler().compile(
-            sys_inputs=pdf_inputs(view, lang), format="pdf", pdf_standards=STANDARD, timestamp=timestamp(view)
-        )
+    data = compiler().compile(
+        sys_inputs=pdf_inputs(view, lang), format="pdf", pdf_standards=STANDARD, timestamp=timestamp(view)
     )
+    assert isinstance(data, bytes)  # one document in, one PDF out
+    return data
 
 
 def render_bill_json(view: BillView) -> dict[str, Any]:
@@ -107,7 +107,9 @@ def _plain(name: str, value: Any, currency: Currency) -> tuple[str, Any]:
     """A field as JSON: the unit suffix says how an integer becomes a decimal, and leaves the name."""
     for suffix, shown in _UNITS.items():
         if name.endswith(suffix):
-            return name.removesuffix(suffix) + shown, None if value is None else _decimal(suffix, value, currency)
+            return name.removesuffix(suffix) + shown, None if value is None else _decimal(
+                suffix, value, currency
+            )
     return name, _plain_value(value, currency)
 
 
@@ -133,6 +135,8 @@ def _plain_value(value: Any, currency: Currency) -> Any:
 def cache_key(view: BillView, lang: str) -> str:
     """SHA-256 over everything that decides the PDF's bytes: the bill, the language, the template version."""
     content = json.dumps(
-        [render_bill_json(view), dict(present(view, lang)), view.template_version], ensure_ascii=False, sort_keys=True
+        [render_bill_json(view), dict(present(view, lang)), view.template_version],
+        ensure_ascii=False,
+        sort_keys=True,
     )
     return hashlib.sha256(content.encode()).hexdigest()

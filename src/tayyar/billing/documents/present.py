@@ -87,10 +87,11 @@ class Presenter:
     def energy(self, energy_wh: int) -> str:
         return format_energy(energy_wh, self.lang, self.view.formats)
 
-
     def percent(self, value_milli: int) -> str:
         sign = "٪" if self.lang == "ar" and self.view.formats.digits == "arab" else "%"
-        return self.number(value_milli, decimals=3, trim=True) + ("\u00a0" if self.lang == "fr" else "") + sign
+        return (
+            self.number(value_milli, decimals=3, trim=True) + ("\u00a0" if self.lang == "fr" else "") + sign
+        )
 
     def day(self, day: Any, *, weekday: bool = False, year: bool = True) -> str:
         return format_date(day, self.lang, self.view.formats, weekday=weekday, year=year)
@@ -152,7 +153,11 @@ class Presenter:
         view = self.view
         hero: Tree = {"payable": self.payable, "hijri": ""}
         if view.kind == BillKind.CREDIT_NOTE:
-            hero |= {"label": self.words["amount_credited"], "amount": self.money(-view.total_minor), "by": ""}
+            hero |= {
+                "label": self.words["amount_credited"],
+                "amount": self.money(-view.total_minor),
+                "by": "",
+            }
         elif view.amount_due_minor < 0:
             hero |= {"label": self.words["in_credit"], "amount": self.money(-view.amount_due_minor)}
             hero["by"] = self.words["stays_in_account"]
@@ -181,7 +186,9 @@ class Presenter:
             (words["bill_number"], view.number_text, "", True),
         ]
         return [
-            {"label": label, "value": value, "note": note, "code": code} for label, value, note, code in rows if value
+            {"label": label, "value": value, "note": note, "code": code}
+            for label, value, note, code in rows
+            if value
         ]
 
     def period(self) -> str:
@@ -226,7 +233,9 @@ class Presenter:
             return used
         change = divide_half_up((view.energy_wh - before) * 100, before)
         key = "versus_more" if change > 0 else "versus_less" if change < 0 else "versus_same"
-        versus = self.say(key, percent=self.percent(abs(change) * 1000), month=self.month(view.history[0].month))
+        versus = self.say(
+            key, percent=self.percent(abs(change) * 1000), month=self.month(view.history[0].month)
+        )
         return f"{used}{'،' if self.lang == 'ar' else ','} {versus}"
 
     def why(self) -> Tree | None:
@@ -354,15 +363,23 @@ class Presenter:
             rows.append((label, self.day(payment.paid_on), -payment.amount_minor))
         rows.append((words["carried"], "", view.balance_before_minor))
         rows.append((words["total"], "", view.total_minor))
-        table = [{"label": label, "note": note, "amount": self.money(amount), "sum": False} for label, note, amount in rows]
+        table = [
+            {"label": label, "note": note, "amount": self.money(amount), "sum": False}
+            for label, note, amount in rows
+        ]
         due = words["amount_due"] if view.amount_due_minor >= 0 else words["in_credit"]
-        table.append({"label": due, "note": "", "amount": self.money(abs(view.amount_due_minor)), "sum": True})
+        table.append(
+            {"label": due, "note": "", "amount": self.money(abs(view.amount_due_minor)), "sum": True}
+        )
         return table
 
     def pay(self) -> Tree | None:
         if not self.payable:
             return None
-        ways = [{"name": pick(way.name, self.lang), "how": pick(way.how, self.lang)} for way in self.view.ways_to_pay]
+        ways = [
+            {"name": pick(way.name, self.lang), "how": pick(way.how, self.lang)}
+            for way in self.view.ways_to_pay
+        ]
         return {"account": self.view.account_number, "ways": ways}
 
     def help(self) -> Tree:
@@ -379,11 +396,11 @@ class Presenter:
 
 
 def fill_permille(line: BillLineView) -> int | None:
-    """How full the line's price block is, in thousandths; None for a line without a bounded block."""
+    """How full the line's price block is, in thousandths; None where there are no blocks to fill."""
     if line.kind != LineKind.ENERGY or line.from_kwh is None or line.quantity_milli is None:
         return None
     if line.to_kwh is None:
-        return 1000
+        return 1000 if line.from_kwh else None
     size_wh = (line.to_kwh - line.from_kwh) * 1000
     return min(1000, line.quantity_milli * 1000 // size_wh)
 

@@ -18,7 +18,9 @@ def qr_svg(url: str) -> str:
     rows = [bytes(row) for row in code.matrix]
     # One horizontal stroke for each run of dark modules.
     strokes = "".join(
-        f"M{run.start()} {y}.5h{run.end() - run.start()}" for y, row in enumerate(rows) for run in _DARK.finditer(row)
+        f"M{run.start()} {y}.5h{run.end() - run.start()}"
+        for y, row in enumerate(rows)
+        for run in _DARK.finditer(row)
     )
     size = len(rows)
     return (

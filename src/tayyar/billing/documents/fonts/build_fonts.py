@@ -229,7 +229,9 @@ def build(source: Path, out_ttf: Path, out_woff2: Path) -> None:
                 font.save(parts[-1])
             merged = merge.Merger().merge(parts)
         rename(merged, weight)
-        merged["head"].created = merged["head"].modified = 3_800_000_000  # fixed: the same bytes at every build
+        merged["head"].created = merged["head"].modified = (
+            3_800_000_000  # fixed: the same bytes at every build
+        )
         merged.recalcTimestamp = False
         merged.save(out_ttf / f"TayyarSans-{style}.ttf")
         merged.flavor = "woff2"
