@@ -35,18 +35,24 @@ def partition_name(table: str, period: Period) -> str:
     return f"{table}_{period.number}"
 
 
-def ensure_partition(cursor: Executes, *, table: str, period: Period) -> None:
-    """Create the partition unless it exists, without its secondary indexes."""
+def ensure_partition(cursor: Executes, *, table: str, period: Period, indexed: bool = True) -> None:
+    """Create the partition unless it exists; a bill run leaves its secondary indexes for later (`build_indexes`)."""
     cursor.execute(f"SELECT pg_advisory_xact_lock(hashtext('{table}'))")
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {partition_name(table, period)} "
         f"PARTITION OF {table} FOR VALUES IN ({period.number})"
     )
+    if indexed:
+        _index(cursor, table=table, period=period)
 
 
 def build_indexes(cursor: Executes, *, table: str, period: Period) -> None:
     """Build the partition's secondary indexes unless they exist, and gather its statistics."""
-    for key, statement in INDEXES[table].items():
-        partition = partition_name(table, period)
-        cursor.execute(statement.format(name=f"{partition}_{key}", table=partition))
+    _index(cursor, table=table, period=period)
     cursor.execute(f"ANALYZE {partition_name(table, period)}")
+
+
+def _index(cursor: Executes, *, table: str, period: Period) -> None:
+    partition = partition_name(table, period)
+    for key, statement in INDEXES[table].items():
+        cursor.execute(statement.format(name=f"{partition}_{key}", table=partition))

@@ -100,8 +100,7 @@ def _run_cases(quoter: "Quoter", arguments: argparse.Namespace) -> int:
     for slot, answer in zip(slots, quoter.quote_many(cases), strict=True):
         results[slot] |= {"error": str(answer)} if isinstance(answer, UserError) else answer
     if arguments.json:
-        json.dump(results, sys.stdout, ensure_ascii=False)
-        print()
+        print(json.dumps(results, ensure_ascii=False))
     else:
         for result in results:
             print(f"{result['id']}\t{result.get('total', '-')}\t{result.get('error') or result['tariff']}")

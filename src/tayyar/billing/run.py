@@ -1,0 +1,429 @@
+"""The bill run: one issue day for one period, from readings to bills, ledger and messages.
+
+Reads top to bottom like a recipe. Each stage is a function from frame to frame whose columns are declared beside
+it; nothing here goes row by row, and nothing here edits what was written. chunks.py leases the slices to workers,
+certificate.py counts and signs what came out.
+
+    plan      who is due; slices them into chunks                              once
+     select   agreements, last billed and newest reading, balance              select.py
+     measure  consumption, estimates, high/low check -> held with a reason
+     charge   the tariff kernel
+     number   the chunk's place in the gapless series
+     bill     dates, balance, lines, totals
+     post     ledger transfers
+     queue    one message per bill that has a channel
+     write    COPY everything; mark the chunk done with counts, money and a hash
+    certify   indexes, totals, signature                                       certificate.py
+"""
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psycopg
+
+from tayyar.billing import chunks, numbers, shapes
+from tayyar.billing.models import BillKind
+from tayyar.billing.select import RunFacts, Selection, select, with_last_year
+from tayyar.core.errors import UserError
+from tayyar.core.frames import array_order, encode, write_blocks, write_frame
+from tayyar.core.partitions import ensure_partition
+from tayyar.core.periods import Period
+from tayyar.ledger.models import SystemAccount, TransferKind
+from tayyar.metering.measure import MeasureRules, measure
+from tayyar.notifications.models import MessageKind, MessageState
+from tayyar.profiles import Profile
+from tayyar.tariffs.book import TariffBook, load_book
+from tayyar.tariffs.kernel import charge
+
+CHUNK_ACCOUNTS = 20_000
+BILL_PRIORITY = 5
+WEIGHTS = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor")
+
+
+# ---------------------------------------------------------------------------------------------------------------- plan
+
+
+def plan(connection: psycopg.Connection[Any], *, period: Period, profile: Profile, now: dt.datetime) -> int:
+    """Create the run of `period` with its chunks, or find it. Returns its id.
+
+    One transaction under a lock: two coordinators get the same run. UserError when the profile still has open
+    questions, when the issue day has not come, or when a later period was billed already.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('billing_billrun'))")
+        found = connection.execute(
+            "SELECT id FROM billing_billrun WHERE period = %s", [period.number]
+        ).fetchone()
+        if found:
+            return int(found[0])
+        _refuse_wrong_time(connection, period=period, profile=profile, now=now)
+        issue_date = issue_date_of(profile, period)
+        previous = connection.execute(
+            "SELECT id FROM billing_billrun ORDER BY period DESC LIMIT 1"
+        ).fetchone()
+        run_id = connection.execute(
+            """INSERT INTO billing_billrun
+                   (period, profile, state, previous_id, cutoff_at, issue_date, due_date, tariff_hash)
+               VALUES (%s, %s, 'RUNNING', %s, %s, %s, %s, %s) RETURNING id""",
+            [
+                period.number,
+                profile.code,
+                previous and previous[0],
+                now,
+                issue_date,
+                issue_date + dt.timedelta(days=profile.days_to_due),
+                tariff_hash(load_book(profile)),
+            ],
+        ).fetchone()
+        assert run_id is not None
+        for table in ("billing_bill", "ledger_transfer", "notifications_message", "metering_meterreading"):
+            ensure_partition(connection, table=table, period=period, indexed=False)
+        connection.execute(
+            """INSERT INTO billing_billrunchunk
+                   (run_id, index, first_account_id, end_account_id, state, token, error,
+                    eligible, billed, held, rejected, messages, energy_wh, totals, sha256)
+               SELECT %(run)s, (row_number() OVER (ORDER BY id)) - 1, id,
+                      COALESCE(lead(id) OVER (ORDER BY id), 9223372036854775807),
+                      'PENDING', 0, '', 0, 0, 0, 0, 0, 0, '{}', ''
+               FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM customers_customeraccount) AS ranked
+               WHERE (place - 1) %% %(size)s = 0""",
+            {"run": run_id[0], "size": CHUNK_ACCOUNTS},
+        )
+        return int(run_id[0])
+
+
+def issue_date_of(profile: Profile, period: Period) -> dt.date:
+    """The profile's issue day in the period, moved off weekends and holidays by its rule."""
+    return profile.calendar.move(period.day(profile.issue_day), profile.issue_day_move)
+
+
+def tariff_hash(book: TariffBook) -> str:
+    """One hash of all tariff documents: a run is charged by one state of them."""
+    return hashlib.sha256("".join(version.content_hash for version in book.versions).encode()).hexdigest()
+
+
+def _refuse_wrong_time(
+    connection: psycopg.Connection[Any], *, period: Period, profile: Profile, now: dt.datetime
+) -> None:
+    if open_questions := profile.unanswered():
+        listed = "\n".join(f"  {question.key}: {question.question['en']}" for question in open_questions)
+        raise UserError(
+            f"Profile {profile.code} still has open questions that bills depend on:\n{listed}\n"
+            f"Answer them in profile-{profile.code}.yaml in the data folder, then run again."
+        )
+    if issue_date_of(profile, period) > now.date():
+        raise UserError(
+            f"Bills of {period} are issued on {issue_date_of(profile, period)}; that day has not come."
+        )
+    later = connection.execute(
+        "SELECT max(period) FROM billing_billrun WHERE period > %s", [period.number]
+    ).fetchone()
+    if later and later[0]:
+        raise UserError(
+            f"{Period.from_number(later[0])} is billed already, so {period} cannot be run any more. "
+            "Bill single accounts with `tayyar review`."
+        )
+
+
+def facts_of(connection: psycopg.Connection[Any], run_id: int, profile: Profile) -> RunFacts:
+    """What the stages need to know of the run. Refuses tariffs that changed since it was planned."""
+    row = connection.execute(
+        "SELECT period, issue_date, due_date, cutoff_at, tariff_hash FROM billing_billrun WHERE id = %s",
+        [run_id],
+    ).fetchone()
+    if row is None:
+        raise UserError(f"There is no bill run {run_id}.")
+    period, book = Period.from_number(row[0]), load_book(profile)
+    if tariff_hash(book) != row[4]:
+        raise UserError(
+            f"The tariff documents of {profile.code} changed after the run of {period} was planned. "
+            "Put them back as they were, and bring the change in after the run."
+        )
+    billed = connection.execute(
+        "SELECT period FROM billing_billrun WHERE period < %s ORDER BY period DESC", [row[0]]
+    ).fetchall()
+    periods = [Period.from_number(number) for (number,) in billed]
+    months = profile.months_per_bill
+    return RunFacts(
+        run_id=run_id,
+        period=period,
+        issue_date=row[1],
+        due_date=row[2],
+        limit=min(row[1], period.end),
+        cutoff_at=row[3],
+        recent=tuple(periods[:months]),
+        older=tuple(periods[months:]),
+        profile=profile,
+        book=book,
+        rules=MeasureRules.from_profile(profile),
+    )
+
+
+# ------------------------------------------------------------------------------------------------- the stages of a chunk
+
+
+def measured(connection: psycopg.Connection[Any], facts: RunFacts, selection: Selection) -> pl.DataFrame:
+    """`due` with start_date, end_date, energy_wh (and per register), is_estimated, hold, readings.
+
+    Where a reading is missing or looks wrong, the same period last year is asked before anything is estimated or held.
+    """
+    due = selection.due
+    result = measure(due, selection.openings, selection.readings, selection.installations, facts.rules)
+    doubtful = result.filter(
+        pl.col("is_estimated") | pl.col("hold").is_in(["HIGH_USE", "LOW_USE", "ZERO_USE", "NO_HISTORY"])
+    )
+    if not doubtful.is_empty() and (facts.older or facts.recent):
+        due = with_last_year(connection, facts, due, doubtful["row"])
+        again = measure(due, selection.openings, selection.readings, selection.installations, facts.rules)
+        result = again
+    return due.drop("start_date", "recent_daily_wh").join(result, on="row", how="left", maintain_order="left")
+
+
+def charged(facts: RunFacts, bills: pl.DataFrame) -> pl.DataFrame:
+    """Adds energy_minor .. total_minor, support_minor, tariff, lines and problem: the tariff kernel's answer."""
+    days = (pl.col("end_date") - pl.col("start_date")).dt.total_days()
+    registers = [name for name in bills.columns if name.startswith("energy_wh_")]
+    accounts = bills.select(
+        "row",
+        "category",
+        "start_date",
+        "end_date",
+        "energy_wh",
+        "breaker_a",
+        "entitled",
+        "year_wh",
+        *registers,
+        months=pl.max_horizontal(pl.lit(1), (days + 15) // 30).cast(pl.Int32),
+    )
+    charges = charge(accounts, facts.book)
+    ends = np.cumsum(charges.lines.line_counts) * 4
+    lines = _ragged(charges.lines.line_values.reshape(-1), np.concatenate([[0], ends]))
+    return bills.hstack(charges.totals.drop("row")).with_columns(lines=lines)
+
+
+def _ragged(values: "np.ndarray[Any, np.dtype[np.int64]]", offsets: "np.ndarray[Any, Any]") -> pl.Series:
+    import pyarrow as pa
+
+    array = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values))
+    series = pl.from_arrow(array)
+    assert isinstance(series, pl.Series)
+    return series
+
+
+def sorted_out(bills: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Splits into bills to issue and exceptions (account_id, agreement_id, outcome, reason, detail)."""
+    exceptions = bills.filter(pl.col("hold").is_not_null() | pl.col("problem").is_not_null())
+    detail = pl.struct("energy_wh", "expected_low_wh", "expected_high_wh", "start_date", "end_date")
+    return (
+        bills.filter(pl.col("hold").is_null() & pl.col("problem").is_null()),
+        exceptions.select(
+            "account_id",
+            "agreement_id",
+            outcome=pl.when(pl.col("hold").is_not_null()).then(pl.lit("HELD")).otherwise(pl.lit("REJECTED")),
+            reason=pl.coalesce("hold", "problem"),
+            detail=detail.struct.with_fields(
+                pl.field("start_date").cast(pl.String), pl.field("end_date").cast(pl.String)
+            ).struct.json_encode(),
+        ),
+    )
+
+
+def billed(facts: RunFacts, bills: pl.DataFrame, first_serial: int) -> pl.DataFrame:
+    """shapes.BILLS (and language, channels): numbered in account order, with the account's balance before each."""
+    serials = np.arange(first_serial, first_serial + bills.height, dtype=np.int64)
+    run_total = pl.col("total_minor").cum_sum().over("account_id")
+    before = pl.col("carried_minor") + run_total - pl.col("total_minor")
+    return bills.with_columns(
+        number=pl.Series(numbers.bill_number(facts.period, numbers.RUN, serials), dtype=pl.Int64),
+        period=pl.lit(facts.period.number, pl.Int32),
+        issue_date=pl.lit(facts.issue_date),
+        due_date=pl.lit(facts.due_date),
+        billed_to_date_minor=pl.col("carried_minor") + run_total,
+        balance_before_minor=before + pl.col("single_minor"),
+        year_wh=pl.col("year_wh") + pl.col("energy_wh"),
+        revision=pl.lit(0, pl.Int16),
+        kind=pl.when("is_final")
+        .then(pl.lit(BillKind.FINAL.value))
+        .otherwise(pl.lit(BillKind.BILL.value))
+        .cast(pl.Int16),
+    ).select(*shapes.BILLS, "language", "channels")
+
+
+def posted(facts: RunFacts, bills: pl.DataFrame, chunk_index: int, now: dt.datetime) -> pl.DataFrame:
+    """shapes.TRANSFERS: each bill from clearing to its account, then the chunk's revenue, subsidy and tax to clearing."""
+    owed = pl.col("total_minor") > 0
+    clearing = pl.lit(SystemAccount.BILLING_CLEARING.value, pl.Int64)
+    receivables = bills.filter(pl.col("total_minor") != 0).select(
+        "period",
+        pl.lit(TransferKind.BILL.value, pl.Int16).alias("kind"),
+        ref="number",
+        debit_account_id=pl.when(owed).then("account_id").otherwise(clearing),
+        credit_account_id=pl.when(owed).then(clearing).otherwise("account_id"),
+        amount_minor=pl.col("total_minor").abs(),
+        posted_at=pl.lit(now, pl.Datetime("us", "UTC")),
+    )
+    sides = (
+        (TransferKind.REVENUE_ENERGY, SystemAccount.REVENUE_ENERGY, "energy_minor"),
+        (TransferKind.REVENUE_FIXED, SystemAccount.REVENUE_FIXED, "fixed_minor"),
+        (TransferKind.SUBSIDY, SystemAccount.SUBSIDY, "subsidy_minor"),
+        (TransferKind.TAX, SystemAccount.TAX_PAYABLE, "tax_minor"),
+    )
+    rows = []
+    for kind, account, column in sides:
+        amount = int(bills[column].sum())
+        if amount:
+            debit, credit = (10, account.value) if amount > 0 else (account.value, 10)
+            rows.append((facts.period.number, kind.value, chunk_index + 1, debit, credit, abs(amount), now))
+    return pl.concat([receivables, pl.DataFrame(rows, schema=receivables.schema, orient="row")])
+
+
+def queued(bills: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:
+    """shapes.MESSAGES: one per bill whose account has a channel."""
+    return bills.filter(pl.col("channels") != 0).select(
+        "period",
+        pl.lit(MessageKind.BILL_ISSUED.value, pl.Int16).alias("kind"),
+        pl.col("number").alias("ref"),
+        pl.lit(0, pl.Int16).alias("recipient"),
+        "account_id",
+        "language",
+        "channels",
+        pl.lit(BILL_PRIORITY, pl.Int16).alias("priority"),
+        pl.lit(MessageState.QUEUED.value, pl.Int16).alias("state"),
+        pl.lit(now, pl.Datetime("us", "UTC")).alias("created_at"),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- chunk by chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came out of a chunk before it has numbers: bills to issue and exceptions."""
+
+    bills: pl.DataFrame
+    exceptions: pl.DataFrame
+    eligible: int
+
+
+def compute(connection: psycopg.Connection[Any], facts: RunFacts, first: int, end: int) -> Result:
+    """select, measure, charge and sort out accounts [first, end). Writes nothing; the same inputs, the same result."""
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        selection = select(connection, facts, first, end)
+        bills = measured(connection, facts, selection)
+    finally:
+        connection.execute("ROLLBACK")
+    issued, exceptions = sorted_out(charged(facts, bills))
+    return Result(issued, exceptions, bills.height)
+
+
+def write(
+    connection: psycopg.Connection[Any],
+    facts: RunFacts,
+    lease: chunks.Lease,
+    result: Result,
+    first_serial: int,
+    now: dt.datetime,
+) -> None:
+    """number, bill, post, queue, and COPY it all in one transaction that only the holder of the lease can commit."""
+    bills = billed(facts, result.bills, first_serial)
+    transfers = posted(facts, bills, lease.index, now)
+    messages = queued(bills, now)
+    order = [*array_order(shapes.BILLS), pl.col("agreement_id")]
+    blocks = encode(bills.sort(order), shapes.BILLS)
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block)
+    with connection.transaction():
+        chunks.lock(connection, lease)
+        write_blocks(connection, "billing_bill", shapes.BILLS, blocks)
+        write_frame(connection, "ledger_transfer", shapes.TRANSFERS, transfers)
+        write_frame(connection, "notifications_message", shapes.MESSAGES, messages)
+        _write_exceptions(connection, facts, result.exceptions)
+        chunks.done(
+            connection,
+            lease,
+            chunks.Outcome(
+                eligible=result.eligible,
+                billed=bills.height,
+                held=result.exceptions.filter(pl.col("outcome") == "HELD").height,
+                rejected=result.exceptions.filter(pl.col("outcome") == "REJECTED").height,
+                messages=messages.height,
+                energy_wh=int(bills["energy_wh"].sum()),
+                totals=totals_by_tariff(bills),
+                sha256=digest.hexdigest(),
+            ),
+            now=now,
+        )
+
+
+def totals_by_tariff(bills: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Per tariff number: bills, energy_wh and each kind of money in minor units."""
+    grouped = bills.group_by("tariff").agg(
+        pl.len().cast(pl.Int64).alias("bills"),
+        pl.col("energy_wh").sum(),
+        *(pl.col(name).sum() for name in WEIGHTS),
+    )
+    return {str(row.pop("tariff")): row for row in grouped.sort("tariff").to_dicts()}
+
+
+def _write_exceptions(connection: psycopg.Connection[Any], facts: RunFacts, exceptions: pl.DataFrame) -> None:
+    if exceptions.is_empty():
+        return
+    columns = "run_id, period, agreement_id, account_id, outcome, reason, detail, resolution, resolved_by"
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY billing_billexception ({columns}) FROM STDIN") as copy,
+    ):
+        for row in exceptions.iter_rows(named=True):
+            copy.write_row(
+                (
+                    facts.run_id,
+                    facts.period.number,
+                    row["agreement_id"],
+                    row["account_id"],
+                    row["outcome"],
+                    row["reason"],
+                    json.dumps(json.loads(row["detail"])),
+                    "",
+                    "",
+                )
+            )
+
+
+def process(
+    connection: psycopg.Connection[Any], facts: RunFacts, lease: chunks.Lease, now: dt.datetime
+) -> bool:
+    """Do one chunk. False when it had to be put back because an earlier chunk is not counted yet."""
+    result = compute(connection, facts, lease.first_account_id, lease.end_account_id)
+    result = _fit_to_count(result, chunks.publish_count(connection, lease, result.bills.height))
+    first_serial = chunks.first_serial(connection, lease)
+    if first_serial is None:
+        chunks.put_back(connection, lease)
+        return False
+    write(connection, facts, lease, result, first_serial, now)
+    return True
+
+
+def _fit_to_count(result: Result, counted: int) -> Result:
+    """Keep to the count that an earlier try published, on which the numbers of later chunks stand.
+
+    Only a change made by hand between two tries can add bills: those wait for a reviewer. Fewer bills leave serials
+    unused, which the certificate lists as void.
+    """
+    extra = result.bills.height - counted
+    if extra <= 0:
+        return result
+    late = result.bills.tail(extra).select(
+        "account_id",
+        "agreement_id",
+        outcome=pl.lit("HELD"),
+        reason=pl.lit("CHANGED_DURING_RUN"),
+        detail=pl.lit("{}"),
+    )
+    return Result(result.bills.head(counted), pl.concat([result.exceptions, late]), result.eligible)
