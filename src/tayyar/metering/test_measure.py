@@ -147,7 +147,7 @@ OLD = dt.date(2020, 1, 1)
 
 
 def test_the_codes_are_those_of_the_models() -> None:
-    assert (ACTUAL, ESTIMATED, CUSTOMER) == tuple(models.ReadingQuality)
+    assert tuple(models.ReadingQuality) == (ACTUAL, ESTIMATED, CUSTOMER)
     assert tuple(models.Register.labels) == REGISTERS
     assert set(HOLD_REASONS) >= RELEASABLE
 
