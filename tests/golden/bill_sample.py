@@ -122,7 +122,7 @@ def sa_home() -> BillView:
         same_month_last_year_wh=1110 * KWH,
         previous_total_minor=22264,
         payments=(
-            PaymentView(date(2025, 11, 6), 22264, {"ar": "دفعة عبر سداد", "en": "Paid by SADAD", "fr": "Payé par SADAD"}),
+            PaymentView(date(2025, 11, 6), 22264, {"ar": "دفعة عبر سداد", "en": "By SADAD", "fr": "Par SADAD"}),
         ),
         explanation=(
             ChangeShare(ChangeKind.DAYS, -681, {"days_before": 31, "days_now": 30}),

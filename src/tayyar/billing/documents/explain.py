@@ -11,7 +11,6 @@ SUBSIDY is taken out of every step and shown on its own, so that a larger subsid
 price. OTHER is what re-pricing cannot see: adjustments, minimum charges of special cases, rounding.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -36,9 +35,7 @@ class PricedPeriod:
     total_minor: int
 
 
-def explain_change(
-    *, previous: PricedPeriod, current: PricedPeriod, price: Callable[..., tuple[int, int]] | Price
-) -> tuple[ChangeShare, ...]:
+def explain_change(*, previous: PricedPeriod, current: PricedPeriod, price: Price) -> tuple[ChangeShare, ...]:
     """The shares, in the order of the module docstring, summing exactly to current.total - previous.total.
 
     Shares of zero are left out. Facts: DAYS {days_before, days_now}; CONSUMPTION {wh_per_day_before,
