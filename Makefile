@@ -1,0 +1,51 @@
+# Tayyar. `make help` lists what can be made.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+N ?= 200000
+KILLS ?= 500
+
+.PHONY: help setup demo test lint bench faults browser-setup clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(BIN)/.ready  ## create .venv with everything Tayyar needs
+
+$(BIN)/.ready: pyproject.toml uv.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { \
+	  echo "Installing python3-venv"; rm -rf .venv; \
+	  $$(test $$(id -u) = 0 || echo sudo) apt-get update -qq && \
+	  $$(test $$(id -u) = 0 || echo sudo) apt-get install -y -qq python3-venv && $(PYTHON) -m venv .venv; }
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet uv
+	$(BIN)/uv sync --frozen --quiet
+	@touch $@
+
+demo: setup  ## bill 20,000 made-up accounts and open the portal at http://127.0.0.1:8000
+	$(BIN)/tayyar demo
+
+lint: setup  ## style, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint browser-setup  ## every check: lint, unit, scenario, fault and browser tests
+	$(BIN)/pytest
+
+browser-setup: setup  # a real Chromium for the browser tests, from the distribution
+	@command -v chromium >/dev/null || { \
+	  echo "Installing chromium for the browser tests"; \
+	  $$(test $$(id -u) = 0 || echo sudo) apt-get update -qq && \
+	  $$(test $$(id -u) = 0 || echo sudo) apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+bench: setup  ## speed and memory against baselines of the same run; N=9000000 for the full one
+	$(BIN)/python -m tests.benchmarks.run --accounts $(N)
+
+faults: setup  ## kill workers, coordinator and database KILLS times at random moments
+	$(BIN)/python -m tests.faults.run --kills $(KILLS)
+
+clean:  ## remove what was built here (not the data folder)
+	rm -rf .venv .mypy_cache .ruff_cache build dist
