@@ -20,6 +20,7 @@ class MessageState(models.IntegerChoices):
     FAILED = 5, "FAILED"
     EXPIRED = 6, "EXPIRED"
     IN_DOUBT = 7, "IN_DOUBT"
+    DEFERRED = 8, "DEFERRED"  # an attempt failed for now; QUEUED again when its `retry_at` has come
 
 
 class Message(models.Model):
@@ -44,35 +45,46 @@ class Message(models.Model):
         db_table = "notifications_message"
 
 
-class Delivery(models.Model):
-    """One attempt through one contact point."""
+class MessageBatch(models.Model):
+    """The gate: messages of one kind and period may be sent once their module released them, while `is_open`.
 
-    id = models.BigAutoField(primary_key=True)
+    It is closed when nothing of it is left to send, so that the search for work never grows with history.
+    """
+
+    pk = models.CompositePrimaryKey("period", "kind")
+    period = models.IntegerField()
+    kind = models.SmallIntegerField(choices=MessageKind)
+    is_open = models.BooleanField()
+    released_at = models.DateTimeField()
+
+
+class Delivery(models.Model):
+    """One attempt to tell a message through one contact point. Partitioned by `period`; the outbox.
+
+    The attempt's number is its fence: a worker that comes back from the dead can settle its own attempt only.
+    Indexes: the unsettled by `claimed_at`, the deferred by `retry_at`, the second and later attempts.
+    """
+
+    pk = models.CompositePrimaryKey("period", "kind", "ref", "recipient", "channel", "attempt")
     period = models.IntegerField()
     kind = models.SmallIntegerField(choices=MessageKind)
     ref = models.BigIntegerField()
     recipient = models.SmallIntegerField()
-    account_id = models.BigIntegerField()
     channel = models.SmallIntegerField()
-    contact_point_id = models.BigIntegerField()
-    attempt = models.SmallIntegerField()
+    attempt = models.SmallIntegerField(help_text="1, 2, ... of this message through this channel")
     state = models.SmallIntegerField(choices=MessageState)
-    reason = models.CharField(max_length=200, blank=True)
-    provider_ref = models.CharField(max_length=120, blank=True)
+    account_id = models.BigIntegerField()
+    contact_point_id = models.BigIntegerField(null=True, help_text="NULL: there was none to try")
+    worker = models.CharField(max_length=80)
     claimed_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True, help_text="set while the message is DEFERRED on this attempt")
+    reason = models.CharField(max_length=40, blank=True, help_text='"MAILBOX_FULL"; no address, ever')
+    provider_ref = models.CharField(
+        max_length=120, blank=True, help_text="the provider's name or code for it"
+    )
 
     class Meta:
+        managed = False
+        db_table = "notifications_delivery"
         verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["ref", "kind", "recipient", "channel", "attempt"], name="one_delivery_per_attempt"
-            )
-        ]
-        indexes = [
-            models.Index(
-                fields=["claimed_at"],
-                condition=models.Q(state__in=[MessageState.SENDING, MessageState.IN_DOUBT]),
-                name="delivery_unsettled",
-            )
-        ]

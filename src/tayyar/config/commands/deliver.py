@@ -1,0 +1,178 @@
+"""`tayyar deliver`: worker processes that send what is queued, each over a connection of its own."""
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from tayyar.core.errors import UserError
+from tayyar.core.progress import progress
+
+_MOST_RESTARTS = 5
+
+
+def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = sub.add_parser(
+        "deliver",
+        help="send the messages of certified runs",
+        description="Send what is queued, until stopped. Start it on as many machines as you like: no message is "
+        "taken twice. Stop it at any moment: what was not sent stays queued.",
+    )
+    parser.add_argument("--once", action="store_true", help="stop when nothing is left to send")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes, each with its connection; default: 1"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run, needs_database=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Deliver, then say how it ended."""
+    if arguments.workers < 1:
+        raise UserError("--workers is 1 or more.")
+    from tayyar.notifications.queries import delivery_summary, open_periods
+
+    periods = open_periods()
+    counts = deliver(workers=arguments.workers, once=arguments.once)
+    summaries = {period: delivery_summary(period) for period in sorted({*periods, *open_periods()})}
+    if arguments.json:
+        print(json.dumps(_as_json(counts, summaries)))
+        return 0
+    print(
+        f"Sent {counts['SENT']:,}, refused {counts['REFUSED']:,}, to be tried again {counts['TRY_LATER']:,}, "
+        f"in doubt {counts['IN_DOUBT']:,}, without a verified address {counts['NO_CONTACT']:,}."
+    )
+    for period, summary in summaries.items():
+        states = ", ".join(f"{state} {count:,}" for state, count in summary.states.items() if count)
+        print(f"{period}: {states or 'no messages'}; possible duplicates {summary.possible_duplicates:,}.")
+        if summary.failures:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.failures.items())
+            print(f"{period}: failed for {reasons}.")
+    if not summaries:
+        print(
+            "Nothing is released. A bill run releases its messages when it is certified: tayyar billrun PERIOD"
+        )
+    return 0
+
+
+def _as_json(counts: Counter[str], summaries: dict[Any, Any]) -> dict[str, Any]:
+    outcomes = ("SENT", "REFUSED", "TRY_LATER", "IN_DOUBT", "NO_CONTACT")
+    return {
+        "outcomes": {outcome: counts[outcome] for outcome in outcomes},
+        "periods": {
+            str(period): {
+                "states": dict(summary.states),
+                "failures": dict(summary.failures),
+                "possible_duplicates": summary.possible_duplicates,
+            }
+            for period, summary in summaries.items()
+        },
+    }
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A child process, the name it claims under, and the pipe it reports through."""
+
+    name: str
+    process: BaseProcess
+    pipe: "Connection[Any, Any]"
+
+
+def deliver(*, workers: int, once: bool) -> Counter[str]:
+    """Run worker processes until stopped, or with `once` until nothing is queued; how many messages ended how.
+
+    The attempts of a worker that dies are put in doubt at once, and another takes its place.
+    """
+    from tayyar.notifications import services
+    from tayyar.notifications.queries import queued_count
+
+    counts: Counter[str] = Counter()
+    error, restarts = "", 0
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    running = [_start(once) for _ in range(workers)]
+    try:
+        with progress("Delivering", total=queued_count() if once else None, unit="messages") as bar:
+            while running:
+                ready = wait([worker.pipe for worker in running])
+                for worker in [worker for worker in running if worker.pipe in ready]:
+                    try:
+                        news = worker.pipe.recv()
+                    except EOFError:
+                        worker.process.join()
+                        running.remove(worker)
+                        if worker.process.exitcode and not error:
+                            services.abandon(worker=worker.name)
+                            restarts += 1
+                            if restarts <= _MOST_RESTARTS:
+                                running.append(_start(once))
+                            else:
+                                error = "The delivery workers keep ending. Their errors are above."
+                        continue
+                    if isinstance(news, str):
+                        error = news
+                    else:
+                        counts.update(news)
+                        bar.advance(news.total() - news["NOT_TRIED"])
+    finally:
+        for worker in running:
+            worker.process.terminate()
+        for worker in running:
+            worker.process.join()
+        signal.signal(signal.SIGTERM, before)
+    if error:
+        raise UserError(error)
+    return counts
+
+
+def _start(once: bool) -> _Worker:
+    name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+    context = get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sending, name, once), name=name)
+    process.start()
+    sending.close()
+    return _Worker(name, process, receiving)
+
+
+def _work(pipe: "Connection[Any, Any]", name: str, once: bool) -> None:
+    """A worker process: delivers until told to stop, and then ends its round first."""
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: stopped.append(number))
+
+    from tayyar.config.cli import prepare_database
+
+    prepare_database()
+    from tayyar.config.wiring import email_gateway
+    from tayyar.core import clock
+    from tayyar.notifications.delivery import run_worker
+
+    def report(counts: Counter[str]) -> None:
+        try:
+            pipe.send(counts)
+        except BrokenPipeError:  # the command that started us is gone
+            stopped.append(signal.SIGTERM)
+
+    try:
+        run_worker(
+            gateway=email_gateway(),
+            worker=name,
+            clock=clock.now,
+            once=once,
+            stopping=lambda: bool(stopped),
+            report=report,
+        )
+    except UserError as error:
+        pipe.send(str(error))
+        sys.exit(2)
