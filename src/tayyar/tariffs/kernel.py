@@ -221,6 +221,7 @@ class _Slice:
             return
         energy_wh = _take(self.energy_wh, rows)
         days = _common(_take(self.end, rows) - _take(self.start, rows))
+        registers = {name: _take(register, rows) for name, register in self.registers.items()}
         parts = Parts(
             n=len(energy_wh),
             energy_wh=energy_wh,
@@ -231,8 +232,10 @@ class _Slice:
             months=_common(_take(self.months, rows)),
             standard=self.standard if isinstance(self.standard, bool) else _take(self.standard, rows),
             breaker_a=_take(self.breaker_a, rows),
-            registers={name: _take(register, rows) for name, register in self.registers.items()},
+            registers=registers,
             whole=True,
+            bill_energy_wh=energy_wh,
+            bill_registers=registers,
         )
         self._run(segment, parts, rows)
 
@@ -276,6 +279,8 @@ class _Slice:
                     breaker_a=self.breaker_a[rows[bills]],
                     registers={name: energies[name][mine] for name in self.registers},
                     whole=False,
+                    bill_energy_wh=self.energy_wh[rows[bills]],
+                    bill_registers={name: whole[rows[bills]] for name, whole in self.registers.items()},
                 )
                 self._run(segment, parts, rows[bills])
 

@@ -50,6 +50,7 @@ class Parts:
 
     `whole`: every part is its whole bill. `before_days`: days of the bill before this part.
     `standard`: the period counts as exactly `months` standard months, whatever its days.
+    `bill_energy_wh`, `bill_registers`: of the whole bill, to check that its registers are its total.
     """
 
     n: int
@@ -63,6 +64,8 @@ class Parts:
     breaker_a: Ints
     registers: Mapping[str, Vector]
     whole: bool
+    bill_energy_wh: Vector
+    bill_registers: Mapping[str, Vector]
 
 
 @dataclass(slots=True)
@@ -251,7 +254,7 @@ def _block_quantities(season: Season, energy_wh: Vector, scale: tuple[Ints, Ints
 def _price_registers(
     season: Season, season_at: int, parts: Parts, first_code: int, minor_digits: int, priced: Priced
 ) -> None:
-    """One component per time-of-use register; together they must be the total."""
+    """One component per time-of-use register; together a bill's registers must be its total."""
     code = first_code + REGISTER + REGISTERS_PER_SEASON * season_at
     energy = np.zeros(parts.n, dtype=np.int64)
     total = np.zeros(parts.n, dtype=np.int64)
@@ -264,9 +267,9 @@ def _price_registers(
             priced.flag(quantity > 0, PRICE_UNKNOWN)
         amount = _amount(quantity, register.price_micro or 0, minor_digits)
         energy += amount
-        total += quantity
+        total += parts.bill_registers[register.code]
         priced.components.append((code + at, quantity, register.price_micro or 0, amount))
-    priced.flag(total != parts.energy_wh, REGISTERS_DIFFER)
+    priced.flag(total != parts.bill_energy_wh, REGISTERS_DIFFER)
     priced.energy = energy
 
 

@@ -215,7 +215,7 @@ class _Clerk:
 
     def _energy(self, season: Season, season_at: int, wh: int) -> int:
         if season.registers:
-            return self._registers(season, season_at, wh)
+            return self._registers(season, season_at)
         first = codes.BLOCK + codes.BLOCKS_PER_SEASON * season_at
         total = 0
         for at, quantity in self._split(season.blocks, wh, self.version):
@@ -240,12 +240,12 @@ class _Clerk:
             filled = upper
         return pairs
 
-    def _registers(self, season: Season, season_at: int, wh: int) -> int:
+    def _registers(self, season: Season, season_at: int) -> int:
         first = codes.REGISTER + codes.REGISTERS_PER_SEASON * season_at
         total = 0
         if any(register.code not in self.mine for register in season.registers):
             raise _Stop("REGISTER_MISSING")
-        if sum(self.mine[register.code] for register in season.registers) != wh:
+        if sum(self.bill.registers[register.code] for register in season.registers) != self.bill.energy_wh:
             raise _Stop("REGISTERS_DIFFER")
         for at, register in enumerate(season.registers):
             quantity, price = self.mine[register.code], register.price_micro or 0
