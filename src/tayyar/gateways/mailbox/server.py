@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 class Faults:
     """What goes wrong, for tests. Patterns are regular expressions looked for in the recipient's address.
 
-    `refuse_answer` and `defer_answer` are what such recipients are told. Every `cut_every`-th mail loses its
+    `refuse_answer` and `defer_answer` are what such recipients are told; `refuse_sender` takes mail from nobody. Every `cut_every`-th mail loses its
     connection: before it is stored, or, with `cut_after_storing`, when it is stored but not yet answered.
     """
 
@@ -30,6 +30,7 @@ class Faults:
     refuse_answer: str = "550 5.1.1 No such mailbox"
     defer: str = ""
     defer_answer: str = "451 4.7.1 Try again later"
+    refuse_sender: bool = False
     delay_seconds: float = 0.0
     cut_every: int = 0
     cut_after_storing: bool = False
@@ -83,6 +84,15 @@ class _Store:
         self._folder, self._faults = folder, faults
         self._serial = itertools.count(1)
         self._received = itertools.count(1)
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self._faults().refuse_sender:
+            return "553 5.7.1 Sender not allowed"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 Ok"
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
