@@ -48,16 +48,19 @@ class Outcome:
     sha256: str
 
 
-def claim(connection: psycopg.Connection[Any], run_id: int) -> Lease | None:
+def claim(
+    connection: psycopg.Connection[Any], run_id: int, *, lease_seconds: float = LEASE_SECONDS
+) -> Lease | None:
     """The first chunk that nobody works on, leased. None when there is none right now."""
     row = connection.execute(
         """UPDATE billing_billrunchunk SET state = 'LEASED', token = token + 1,
                   leased_until = clock_timestamp() + make_interval(secs => %s)
            WHERE id = (SELECT id FROM billing_billrunchunk
-                       WHERE run_id = %s AND (state = 'PENDING' OR state = 'LEASED' AND leased_until < clock_timestamp())
+                       WHERE run_id = %s
+                         AND (state = 'PENDING' OR state = 'LEASED' AND leased_until < clock_timestamp())
                        ORDER BY index LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING id, run_id, index, token, first_account_id, end_account_id""",
-        [LEASE_SECONDS, run_id],
+        [lease_seconds, run_id],
     ).fetchone()
     return Lease(*row) if row else None
 
@@ -83,7 +86,8 @@ def first_serial(connection: psycopg.Connection[Any], lease: Lease) -> int | Non
     while True:
         row = connection.execute(
             """SELECT COALESCE(sum(counted), 0), count(*) FILTER (WHERE counted IS NULL),
-                      count(*) FILTER (WHERE counted IS NULL AND (state <> 'LEASED' OR leased_until < clock_timestamp()))
+                      count(*) FILTER (WHERE counted IS NULL
+                                         AND (state <> 'LEASED' OR leased_until < clock_timestamp()))
                FROM billing_billrunchunk WHERE run_id = %s AND index < %s""",
             [lease.run_id, lease.index],
         ).fetchone()

@@ -26,16 +26,27 @@ POLL_SECONDS = 0.1
 RESPAWNS = 20
 
 
-def conduct(*, period: Period, profile: Profile, workers: int | None = None) -> dict[str, Any]:
+def conduct(
+    *,
+    period: Period,
+    profile: Profile,
+    workers: int | None = None,
+    chunk_accounts: int = run.CHUNK_ACCOUNTS,
+    lease_seconds: float = chunks.LEASE_SECONDS,
+) -> dict[str, Any]:
     """Bill the period and return its certificate. A period already billed returns the certificate it has.
 
     UserError when chunks failed: they are named with their error, everything else is billed, and the same command
     tries them again.
     """
     connection = connect(settings.DATABASE_URL)
-    run_id = run.plan(connection, period=period, profile=profile, now=clock.now())
+    run_id = run.plan(
+        connection, period=period, profile=profile, now=clock.now(), chunk_accounts=chunk_accounts
+    )
     chunks.retry_failed(connection, run_id)
-    _work(connection, run_id, period=period, profile=profile, workers=workers or os.cpu_count() or 1)
+    _work(
+        connection, run_id, period=period, workers=workers or os.cpu_count() or 1, lease_seconds=lease_seconds
+    )
     _refuse_failed(connection, run_id, period)
     signed = certificate.certify(connection, run_id, profile=profile, now=clock.now())
     release_messages(period=period, kind=MessageKind.BILL_ISSUED, now=clock.now())
@@ -44,13 +55,13 @@ def conduct(*, period: Period, profile: Profile, workers: int | None = None) -> 
 
 
 def _work(
-    connection: psycopg.Connection[Any], run_id: int, *, period: Period, profile: Profile, workers: int
+    connection: psycopg.Connection[Any], run_id: int, *, period: Period, workers: int, lease_seconds: float
 ) -> None:
     tally = chunks.tally(connection, run_id)
     todo = tally["chunks"] - tally["done"]
     if not todo:
         return
-    processes = [_spawn(run_id) for _ in range(min(workers, todo))]
+    processes = [_spawn(run_id, lease_seconds) for _ in range(min(workers, todo))]
     respawns = 0
     with progress(f"Billing {period}", total=_accounts(connection), unit="accounts") as bar:
         shown = 0
@@ -65,7 +76,7 @@ def _work(
                 for process in ended:
                     if process.returncode and respawns < RESPAWNS:
                         respawns += 1
-                        processes.append(_spawn(run_id))
+                        processes.append(_spawn(run_id, lease_seconds))
         finally:
             for process in processes:
                 process.terminate()
@@ -73,10 +84,11 @@ def _work(
                 process.wait()
 
 
-def _spawn(run_id: int) -> "subprocess.Popen[bytes]":
+def _spawn(run_id: int, lease_seconds: float) -> "subprocess.Popen[bytes]":
     """A worker process; one thread for Polars each, as the workers themselves use the cores."""
     environment = {**os.environ, "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "tayyar.billing.worker", str(run_id)], env=environment)
+    command = [sys.executable, "-m", "tayyar.billing.worker", str(run_id), str(lease_seconds)]
+    return subprocess.Popen(command, env=environment)
 
 
 def _tally(

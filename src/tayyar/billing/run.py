@@ -19,7 +19,7 @@ certificate.py counts and signs what came out.
 import datetime as dt
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,15 @@ WEIGHTS = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_m
 # ---------------------------------------------------------------------------------------------------------------- plan
 
 
-def plan(connection: psycopg.Connection[Any], *, period: Period, profile: Profile, now: dt.datetime) -> int:
-    """Create the run of `period` with its chunks, or find it. Returns its id.
+def plan(
+    connection: psycopg.Connection[Any],
+    *,
+    period: Period,
+    profile: Profile,
+    now: dt.datetime,
+    chunk_accounts: int = CHUNK_ACCOUNTS,
+) -> int:
+    """Create the run of `period` with chunks of `chunk_accounts` accounts, or find it. Returns its id.
 
     One transaction under a lock: two coordinators get the same run. UserError when the profile still has open
     questions, when the issue day has not come, or when a later period was billed already.
@@ -92,7 +99,7 @@ def plan(connection: psycopg.Connection[Any], *, period: Period, profile: Profil
                       'PENDING', 0, '', 0, 0, 0, 0, 0, 0, '{}', ''
                FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM customers_customeraccount) AS ranked
                WHERE (place - 1) %% %(size)s = 0""",
-            {"run": run_id[0], "size": CHUNK_ACCOUNTS},
+            {"run": run_id[0], "size": chunk_accounts},
         )
         return int(run_id[0])
 
@@ -138,28 +145,34 @@ def facts_of(connection: psycopg.Connection[Any], run_id: int, profile: Profile)
     ).fetchone()
     if row is None:
         raise UserError(f"There is no bill run {run_id}.")
-    period, book = Period.from_number(row[0]), load_book(profile)
-    if tariff_hash(book) != row[4]:
+    facts = facts_of_period(connection, Period.from_number(row[0]), profile, row[3])
+    if tariff_hash(facts.book) != row[4]:
         raise UserError(
-            f"The tariff documents of {profile.code} changed after the run of {period} was planned. "
+            f"The tariff documents of {profile.code} changed after the run of {facts.period} was planned. "
             "Put them back as they were, and bring the change in after the run."
         )
+    return replace(facts, issue_date=row[1], due_date=row[2], limit=min(row[1], facts.period.end))
+
+
+def facts_of_period(
+    connection: psycopg.Connection[Any], period: Period, profile: Profile, cutoff_at: dt.datetime
+) -> RunFacts:
+    """The same for a period by itself, whether it has a run or not: for single bills and dry runs."""
     billed = connection.execute(
-        "SELECT period FROM billing_billrun WHERE period < %s ORDER BY period DESC", [row[0]]
+        "SELECT period FROM billing_billrun WHERE period < %s ORDER BY period DESC", [period.number]
     ).fetchall()
     periods = [Period.from_number(number) for (number,) in billed]
-    months = profile.months_per_bill
+    months, issue_date = profile.months_per_bill, issue_date_of(profile, period)
     return RunFacts(
-        run_id=run_id,
         period=period,
-        issue_date=row[1],
-        due_date=row[2],
-        limit=min(row[1], period.end),
-        cutoff_at=row[3],
+        issue_date=issue_date,
+        due_date=issue_date + dt.timedelta(days=profile.days_to_due),
+        limit=min(issue_date, period.end),
+        cutoff_at=cutoff_at,
         recent=tuple(periods[:months]),
         older=tuple(periods[months:]),
         profile=profile,
-        book=book,
+        book=load_book(profile),
         rules=MeasureRules.from_profile(profile),
     )
 
@@ -344,7 +357,7 @@ def write(
         write_blocks(connection, "billing_bill", shapes.BILLS, blocks)
         write_frame(connection, "ledger_transfer", shapes.TRANSFERS, transfers)
         write_frame(connection, "notifications_message", shapes.MESSAGES, messages)
-        _write_exceptions(connection, facts, result.exceptions)
+        _write_exceptions(connection, facts, lease.run_id, result.exceptions)
         chunks.done(
             connection,
             lease,
@@ -372,7 +385,9 @@ def totals_by_tariff(bills: pl.DataFrame) -> dict[str, dict[str, int]]:
     return {str(row.pop("tariff")): row for row in grouped.sort("tariff").to_dicts()}
 
 
-def _write_exceptions(connection: psycopg.Connection[Any], facts: RunFacts, exceptions: pl.DataFrame) -> None:
+def _write_exceptions(
+    connection: psycopg.Connection[Any], facts: RunFacts, run_id: int, exceptions: pl.DataFrame
+) -> None:
     if exceptions.is_empty():
         return
     columns = "run_id, period, agreement_id, account_id, outcome, reason, detail, resolution, resolved_by"
@@ -383,7 +398,7 @@ def _write_exceptions(connection: psycopg.Connection[Any], facts: RunFacts, exce
         for row in exceptions.iter_rows(named=True):
             copy.write_row(
                 (
-                    facts.run_id,
+                    run_id,
                     facts.period.number,
                     row["agreement_id"],
                     row["account_id"],

@@ -1,8 +1,8 @@
 """A worker of a bill run: claims chunks until none is left. Start as many as there are cores, anywhere.
 
-Run as `python -m tayyar.billing.worker RUN_ID`; `tayyar billrun` starts local ones, `tayyar worker` on other machines
-joins through the job queue. It survives a restart of the database and a lost lease; an error in a chunk stops only
-that chunk.
+Run as `python -m tayyar.billing.worker RUN_ID [LEASE_SECONDS]`; `tayyar billrun` starts local ones, `tayyar worker`
+on other machines joins through the job queue. It survives a restart of the database and a lost lease; an error in a
+chunk stops only that chunk.
 """
 
 import os
@@ -35,7 +35,7 @@ def connect(url: str) -> psycopg.Connection[Any]:
             time.sleep(0.2)
 
 
-def work(run_id: int, *, url: str, profile: Profile) -> int:
+def work(run_id: int, *, url: str, profile: Profile, lease_seconds: float = chunks.LEASE_SECONDS) -> int:
     """Do chunks of the run until none is left or in work elsewhere. Returns how many this worker wrote."""
     from tayyar.billing import run
 
@@ -49,7 +49,7 @@ def work(run_id: int, *, url: str, profile: Profile) -> int:
                     chunks.put_back(connection, lease)
             lease = None
             facts = facts or run.facts_of(connection, run_id, profile)
-            lease = chunks.claim(connection, run_id)
+            lease = chunks.claim(connection, run_id, lease_seconds=lease_seconds)
             if lease is None:
                 tally = chunks.tally(connection, run_id)
                 if tally["done"] + tally["failed"] == tally["chunks"]:
@@ -81,6 +81,7 @@ def _is_disconnected(connection: psycopg.Connection[Any]) -> bool:
 def main() -> int:
     """The worker process."""
     run_id = int(sys.argv[1])
+    lease_seconds = float(sys.argv[2]) if len(sys.argv) > 2 else chunks.LEASE_SECONDS
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tayyar.config.settings")
     import django
     from django.conf import settings
@@ -88,7 +89,7 @@ def main() -> int:
     django.setup()
     from tayyar.billing.installation import installed_profile
 
-    work(run_id, url=settings.DATABASE_URL, profile=installed_profile())
+    work(run_id, url=settings.DATABASE_URL, profile=installed_profile(), lease_seconds=lease_seconds)
     return 0
 
 
