@@ -7,15 +7,17 @@ The flow goes next to `billing`, which numbers, posts and writes the bills.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from tayyar.tariffs.book import TariffBook
+from tayyar.tariffs.lines import FIXED, PER_TARIFF
 from tayyar.tariffs.pricing import (
     MAX_ENERGY_WH,
+    Component,
     Flags,
     Ints,
     Parts,
@@ -39,14 +41,15 @@ PROBLEMS = (
     "PERIOD_INVALID",
     "REGISTER_MISSING",
     "REGISTERS_DIFFER",
+    "BREAKER_INVALID",
 )
-NO_TARIFF, ENERGY_NEGATIVE, ENERGY_TOO_LARGE, PERIOD_INVALID = 1, 6, 7, 8
+NO_TARIFF, ENERGY_NEGATIVE, ENERGY_TOO_LARGE, PERIOD_INVALID, BREAKER_INVALID = 1, 6, 7, 8, 11
 MAX_DAYS, MAX_MONTHS = 1100, 36
-SLICE_ROWS = 32_768  # the vectors of one slice fit in the processor's cache
+SLICE_ROWS = 65_536  # the vectors of one slice fit in the processor's cache
 CATEGORIES = 100
 MONEY = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor", "support_minor")
 REGISTER_PREFIX = "energy_wh_"
-Kind = TypeVar("Kind", bound=np.generic)
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +79,42 @@ def charge(accounts: pl.DataFrame, book: TariffBook) -> Charges:
     A row that cannot be charged has zero amounts, no lines, and a `problem`.
     """
     n = accounts.height
+    columns = _columns(accounts)
     money = {name: np.zeros(n, dtype=np.int64) for name in MONEY}
     tariff = np.zeros(n, dtype=np.int32)
     problem = np.zeros(n, dtype=np.int8)
     counts = np.zeros(n, dtype=np.int64)
-    values: list[Vector] = []
+    lines = _LineBuffer(n)
     for first in range(0, n, SLICE_ROWS):
         here = slice(first, min(first + SLICE_ROWS, n))
-        work = _Slice(accounts.slice(first, SLICE_ROWS), book)
+        work = _Slice({name: column[here] for name, column in columns.items()}, book)
         work.money = {name: column[here] for name, column in money.items()}
         work.tariff, work.problem, work.counts = tariff[here], problem[here], counts[here]
-        values.append(work.charge())
+        work.charge(lines)
     totals = pl.DataFrame(
         {"row": accounts["row"], **money, "tariff": tariff, "problem": _problem_names(problem)}
     )
-    lines = values[0] if len(values) == 1 else np.concatenate([np.zeros((0, 4), dtype=np.int64), *values])
-    return Charges(totals, Lines(counts, lines))
+    return Charges(totals, Lines(counts, lines.filled()))
+
+
+def _columns(accounts: pl.DataFrame) -> dict[str, npt.NDArray[Any]]:
+    """The columns as NumPy vectors, dates as epoch days. Raises ValueError when one has nulls."""
+    wanted = ["category", "entitled", "start_date", "end_date", "energy_wh", "breaker_a", "months", "year_wh"]
+    wanted += [name for name in accounts.columns if name.startswith(REGISTER_PREFIX)]
+    wanted += ["standard_month"] if "standard_month" in accounts.columns else []
+    for name in wanted:
+        if accounts[name].null_count():
+            raise ValueError(f"accounts.{name} has nulls; every bill needs a value")
+    dates = ("start_date", "end_date")
+    return {
+        name: (accounts[name].cast(pl.Int32) if name in dates else accounts[name]).to_numpy()
+        for name in wanted
+    }
 
 
 def _problem_names(problem: npt.NDArray[np.int8]) -> pl.Series:
     if not problem.any():
-        return pl.repeat(None, len(problem), dtype=pl.String, eager=True)
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(problem))
     return pl.Series(PROBLEMS, dtype=pl.String).gather(problem.astype(np.uint32))
 
 
@@ -106,6 +124,7 @@ class _Job:
 
     rows: Vector | None
     priced: Priced
+    has_subsidy: bool
 
 
 class _Slice:
@@ -115,60 +134,61 @@ class _Slice:
     tariff: npt.NDArray[np.int32]
     problem: npt.NDArray[np.int8]
     counts: Vector
+    bad: Flags | None
 
-    def __init__(self, frame: pl.DataFrame, book: TariffBook) -> None:
-        self.book, self.n = book, frame.height
+    def __init__(self, columns: dict[str, npt.NDArray[Any]], book: TariffBook) -> None:
+        self.book, self.n = book, len(columns["category"])
         self.minor_digits = book.profile.currency.minor_digits
         # Each job holds a row at most once, and a row's jobs are in the order of time.
         self.jobs: list[_Job] = []
-        self.key = _integers(frame, "category") * 2 + frame["entitled"].to_numpy()
-        self.start, self.end = _integers(frame, "start_date"), _integers(frame, "end_date")
-        self.energy_wh = _integers(frame, "energy_wh")
-        self.breaker_a = _integers(frame, "breaker_a")
-        self.months, self.year_wh = _integers(frame, "months"), _integers(frame, "year_wh")
-        self.registers = {
-            name.removeprefix(REGISTER_PREFIX): _integers(frame, name)
-            for name in frame.columns
+        category: Vector = columns["category"]
+        self.category = category
+        # One byte: comparing it for every group is as good as free. Impossible categories are flagged below.
+        self.key = (category * 2 + columns["entitled"]).astype(np.uint8)
+        self.start, self.end = _common(columns["start_date"]), _common(columns["end_date"])
+        self.months = _common(columns["months"])
+        self.energy_wh = columns["energy_wh"].astype(np.int64, copy=False)
+        self.breaker_a: Vector = columns["breaker_a"]
+        self.year_wh: Vector = columns["year_wh"]
+        self.registers: dict[str, Vector] = {
+            name.removeprefix(REGISTER_PREFIX): column.astype(np.int64, copy=False)
+            for name, column in columns.items()
             if name.startswith(REGISTER_PREFIX)
         }
         self.standard: bool | Flags = False
-        if "standard_month" in frame.columns:
-            flags = frame["standard_month"].to_numpy()
-            self.standard = bool(flags[0]) if self.n and (flags == flags[0]).all() else flags
+        if "standard_month" in columns:
+            flags = columns["standard_month"]
+            self.standard = bool(flags[0]) if (flags == flags[0]).all() else flags
 
-    def charge(self) -> Vector:
-        """Fill the output columns of this slice; returns its lines, in row order."""
+    def charge(self, lines: "_LineBuffer") -> None:
+        """Fill the output columns of this slice and append its lines, in row order."""
         usable = self._refuse_impossible()
-        present = np.flatnonzero(np.bincount(self.key[usable] if usable is not None else self.key))
+        present = np.flatnonzero(np.bincount(self.key if usable is None else self.key[usable]))
         for key in present:
             mine: Flags = self.key == key
             if usable is not None:
                 mine &= usable
             rows = None if len(present) == 1 and usable is None else np.flatnonzero(mine)
             self._charge_group(int(key) // 2, bool(key % 2), rows)
-        return self._gather_lines()
+        self._add_up()
+        self._write_lines(lines)
 
     def _refuse_impossible(self) -> Flags | None:
         """Flag rows that no tariff could charge; returns the usable rows, None when all are."""
-        if self.n == 0:
-            return None
-        days = self.end - self.start
-        checks = (
-            (self.energy_wh < 0, ENERGY_NEGATIVE),
-            (self.energy_wh > MAX_ENERGY_WH, ENERGY_TOO_LARGE),
-            (days < 1, PERIOD_INVALID),
-            (days > MAX_DAYS, PERIOD_INVALID),
-            (self.months < 1, PERIOD_INVALID),
-            (self.months > MAX_MONTHS, PERIOD_INVALID),
-            (self.start < epoch_day(FIRST_DAY), PERIOD_INVALID),
-            (self.end > epoch_day(LAST_DAY), PERIOD_INVALID),
-            (self.key < 0, NO_TARIFF),
-            (self.key >= 2 * CATEGORIES, NO_TARIFF),
-            *((register < 0, ENERGY_NEGATIVE) for register in self.registers.values()),
-        )
-        for where, problem in checks:
-            if where.any():
-                self.problem[where] = problem
+        limits: list[tuple[Ints, int, int, int]] = [
+            (self.energy_wh, 0, 2**63 - 1, ENERGY_NEGATIVE),
+            (self.energy_wh, 0, MAX_ENERGY_WH, ENERGY_TOO_LARGE),
+            (self.end - self.start, 1, MAX_DAYS, PERIOD_INVALID),
+            (self.months, 1, MAX_MONTHS, PERIOD_INVALID),
+            (self.start, epoch_day(FIRST_DAY), 2**31, PERIOD_INVALID),
+            (self.end, -(2**31), epoch_day(LAST_DAY), PERIOD_INVALID),
+            (self.category, 0, CATEGORIES - 1, NO_TARIFF),
+            (self.breaker_a, 0, 2**31, BREAKER_INVALID),
+            *((register, 0, 2**63 - 1, ENERGY_NEGATIVE) for register in self.registers.values()),
+        ]
+        for values, least, most, problem in limits:
+            if np.min(values) < least or np.max(values) > most:
+                self._flag(None, problem, (values < least) | (values > most))
         return self.problem == 0 if self.problem.any() else None
 
     # From a group of rows to jobs
@@ -181,15 +201,13 @@ class _Slice:
             return
         line = timeline(self.book, code, entitled)
         start, end = _take(self.start, rows), _take(self.end, rows)
-        if len(start) == 0:
-            return
-        first_at, last_at = int(line.at(start.min())), int(line.at(end.max() - 1))
+        first_at, last_at = int(line.at(np.asarray(np.min(start)))), int(line.at(np.asarray(np.max(end) - 1)))
         if first_at == last_at and not line.has_threshold:
             self._charge_whole(line.segments[first_at], rows)
             return
-        first, last = line.at(start), line.at(end - 1)
         if rows is None:
             rows = np.arange(self.n)
+        first, last = (_full(line.at(np.asarray(day)), len(rows)) for day in (start, end - 1))
         if line.has_threshold:
             rows, first, last = self._move_over_threshold(line, rows, first, last, entitled)
         whole = first == last
@@ -220,16 +238,17 @@ class _Slice:
             self._flag(rows, NO_TARIFF)
             return
         energy_wh = _take(self.energy_wh, rows)
-        days = _common(_take(self.end, rows) - _take(self.start, rows))
+        start = _take(self.start, rows)
+        days = _take(self.end, rows) - start
         registers = {name: _take(register, rows) for name, register in self.registers.items()}
         parts = Parts(
             n=len(energy_wh),
             energy_wh=energy_wh,
-            start=_common(_take(self.start, rows)),
+            start=start,
             days=days,
             before_days=0,
             period_days=days,
-            months=_common(_take(self.months, rows)),
+            months=_take(self.months, rows),
             standard=self.standard if isinstance(self.standard, bool) else _take(self.standard, rows),
             breaker_a=_take(self.breaker_a, rows),
             registers=registers,
@@ -242,7 +261,7 @@ class _Slice:
     def _charge_split(self, line: Timeline, rows: Vector, first: Vector, last: Vector) -> None:
         """Charge bills that cross a change: energy is split by days, floor to the Wh, the rest to the last
         part; each part is charged like a bill of its own."""
-        start, end = self.start[rows], self.end[rows]
+        start, end = (_full(_take(day, rows), len(rows)) for day in (self.start, self.end))
         period_days = end - start
         given = {"": np.zeros(len(rows), dtype=np.int64)}
         given |= {name: np.zeros(len(rows), dtype=np.int64) for name in self.registers}
@@ -274,7 +293,7 @@ class _Slice:
                     days=days[mine],
                     before_days=part_start[mine] - start[bills],
                     period_days=period_days[bills],
-                    months=self.months[rows[bills]],
+                    months=_take(self.months, rows[bills]),
                     standard=standard if isinstance(standard, bool) else standard[rows[bills]],
                     breaker_a=self.breaker_a[rows[bills]],
                     registers={name: energies[name][mine] for name in self.registers},
@@ -288,18 +307,20 @@ class _Slice:
         """Price one job and add it to the totals of its rows."""
         priced = price(segment, parts, self.minor_digits)
         where: slice | Vector = slice(None) if rows is None else rows
-        self.money["energy_minor"][where] += priced.energy
-        self.money["fixed_minor"][where] += priced.fixed
-        if segment.version.subsidies:
-            self.money["subsidy_minor"][where] += priced.subsidy
-        if segment.taxes_at:
-            self.money["tax_minor"][where] += priced.tax
+        amounts = (priced.energy, priced.fixed, priced.subsidy, priced.tax)
+        for name, amount in zip(MONEY[:4], amounts, strict=True):
+            if isinstance(amount, int) and amount == 0:
+                continue
+            if parts.whole:
+                self.money[name][where] = amount
+            else:
+                self.money[name][where] += amount
         self.tariff[where] = segment.version.number
         if priced.problem is not None:
-            self.problem[where] = np.where(self.problem[where] == 0, priced.problem, self.problem[where])
+            self._flag(rows, priced.problem)
         if segment.version.compare_with:
             self._add_support(segment, parts, priced, where)
-        self.jobs.append(_Job(rows, priced))
+        self.jobs.append(_Job(rows, priced, bool(segment.version.subsidies)))
 
     def _add_support(self, segment: Segment, parts: Parts, priced: Priced, where: slice | Vector) -> None:
         """What the compared tariff in force on the part's last day would have charged, less this energy."""
@@ -319,71 +340,109 @@ class _Slice:
             support[known] = (compared.energy - priced.energy)[known]
         self.money["support_minor"][where] += support
 
-    def _flag(self, rows: Vector | None, problem: int) -> None:
+    def _flag(
+        self, rows: Vector | None, problem: int | npt.NDArray[np.int8], among: Flags | bool = True
+    ) -> None:
+        """Note why rows are not charged; the first reason stays."""
         where = slice(None) if rows is None else rows
-        self.problem[where] = np.where(self.problem[where] == 0, problem, self.problem[where])
+        known = self.problem[where]
+        self.problem[where] = np.where((known == 0) & among, problem, known)
 
-    # From jobs to lines
+    # From jobs to totals and lines
 
-    def _gather_lines(self) -> Vector:
-        """Totals of the slice, problem rows cleared, and all lines in row order and, in a row, in time order."""
+    def _add_up(self) -> None:
+        """Totals of the slice; rows with a problem come to nothing."""
         money = self.money
-        bad = self.problem != 0
-        has_bad = bool(bad.any())
-        if has_bad:
+        self.bad = self.problem != 0 if self.problem.any() else None
+        if self.bad is not None:
             for column in money.values():
-                column[bad] = 0
+                column[self.bad] = 0
         np.add(money["energy_minor"], money["fixed_minor"], out=money["total_minor"])
-        money["total_minor"] += money["subsidy_minor"]
         money["total_minor"] += money["tax_minor"]
-        packed = []
+        if any(job.has_subsidy for job in self.jobs):
+            money["total_minor"] += money["subsidy_minor"]
+
+    def _write_lines(self, lines: "_LineBuffer") -> None:
+        """Append the lines of the slice in row order and, within a row, in the order of its jobs.
+
+        First every component says which of its rows show a line, which gives each row its place; then
+        each component writes its lines there.
+        """
+        shown = []
         for job in self.jobs:
-            counts, lines = _pack(job, bad if has_bad else None)
-            if job.rows is None:
-                self.counts[:] = counts
-                return lines
-            self.counts[job.rows] += counts
-            packed.append((job.rows, counts, lines))
-        position = np.cumsum(self.counts) - self.counts  # where the next line of each row goes
-        values = np.empty((int(self.counts.sum()), 4), dtype=np.int64)
-        for rows, counts, lines in packed:
-            before = np.cumsum(counts) - counts
-            values[np.repeat(position[rows] - before, counts) + np.arange(len(lines))] = lines
-            position[rows] += counts
-        return values
+            for component in job.priced.components:
+                rows, at = self._shown(job, component)
+                if at is None or len(at):
+                    shown.append((component, rows, at))
+                    self.counts[slice(None) if rows is None else rows] += 1
+        place = np.cumsum(self.counts)
+        total = int(place[-1])
+        place -= self.counts
+        columns = lines.take(total).T
+        for (code, quantity, price_micro, amount), rows, at in shown:
+            where = slice(None) if rows is None else rows
+            to = place[where]
+            columns[0][to] = code
+            for column, values in zip(columns[1:], (quantity, price_micro, amount), strict=True):
+                column[to] = _take(values, at)
+            to += 1
+            place[where] = to
+
+    def _shown(self, job: _Job, component: Component) -> tuple[Vector | None, Vector | None]:
+        """(rows of the slice, positions in the job) that show this component; None stands for all.
+
+        Left out are energy lines without energy, other lines without an amount, and rows with a problem.
+        """
+        code, quantity, _, amount = component
+        is_energy = code % PER_TARIFF < FIXED
+        show: Flags | np.bool_ = np.not_equal(quantity if is_energy else amount, 0)
+        if self.bad is not None:
+            show = show & ~_take(self.bad, job.rows)
+        if np.all(show):
+            return job.rows, None
+        at = np.flatnonzero(_full(show, job.priced.n))
+        return (at if job.rows is None else job.rows[at]), at
 
 
-def _pack(job: _Job, bad: Flags | None) -> tuple[Vector, Vector]:
-    """(lines per part, lines of all parts in part order): empty energy lines and zero amounts are left out."""
-    components, n = job.priced.components, job.priced.n
-    dense = np.empty((n, len(components), 4), dtype=np.int64)
-    keep = np.empty((n, len(components)), dtype=bool)
-    for at, (code, quantity, price_micro, amount) in enumerate(components):
-        dense[:, at, 0] = code
-        dense[:, at, 1] = quantity
-        dense[:, at, 2] = price_micro
-        dense[:, at, 3] = amount
-        is_energy = code % 1000 < 500
-        np.not_equal(quantity if is_energy else amount, 0, out=keep[:, at])
-    if bad is not None:
-        keep &= ~(bad if job.rows is None else bad[job.rows])[:, None]
-    return keep.sum(axis=1), dense[keep]
+class _LineBuffer:
+    """Lines of all slices, one after the other, in memory that is touched only as far as it is filled."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows, self._filled = rows, 0
+        self._values = np.empty((0, 4), dtype=np.int64)
+
+    def take(self, count: int) -> Vector:
+        """Room for the next `count` lines."""
+        needed = self._filled + count
+        if needed > len(self._values):
+            # One slice fits exactly; with more to come, leave room for what the rest will need.
+            capacity = needed if self._rows <= SLICE_ROWS else max(2 * needed, 6 * self._rows)
+            grown = np.empty((capacity, 4), dtype=np.int64)
+            grown[: self._filled] = self._values[: self._filled]
+            self._values = grown
+        first, self._filled = self._filled, needed
+        return self._values[first:needed]
+
+    def filled(self) -> Vector:
+        """All lines so far."""
+        return self._values[: self._filled]
 
 
-def _integers(frame: pl.DataFrame, name: str) -> Vector:
-    column = frame[name]
-    if column.null_count():
-        raise ValueError(f"accounts.{name} has nulls; every bill needs a value")
-    return column.to_physical().to_numpy().astype(np.int64, copy=False)
+def _take(column: Kind, rows: Vector | None) -> Kind:
+    """The values of some rows; a plain int stays what it is for all."""
+    if rows is None or not isinstance(column, np.ndarray):
+        return column
+    return cast(Kind, column[rows])
 
 
-def _take(column: npt.NDArray[Kind], rows: Vector | None) -> npt.NDArray[Kind]:
-    return column if rows is None else column[rows]
+def _common(column: npt.NDArray[Any]) -> Ints:
+    """A plain int when every value is the same, else int64."""
+    return int(column[0]) if (column == column[0]).all() else column.astype(np.int64)
 
 
-def _common(column: Vector) -> Ints:
-    """A plain int when every value is the same."""
-    return int(column[0]) if (column == column[0]).all() else column
+def _full(values: Any, n: int) -> npt.NDArray[Any]:
+    """A vector of n values from one value or from n."""
+    return np.broadcast_to(values, (n,))
 
 
 def iter_lines(charges: Charges) -> Iterator[npt.NDArray[np.int64]]:

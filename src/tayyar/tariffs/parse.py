@@ -35,6 +35,7 @@ MAX_EDGE_KWH = 100_000_000  # keeps edge x days inside int64 in the kernel
 MAX_PRICE = 9_000  # major units per kWh; keeps energy x price inside int64
 MAX_BLOCKS = 19  # per season: line codes leave 20 numbers for each
 MAX_SEASONS = 4
+MAX_AMPERE = 100_000
 RESERVED = ("demand_charges", "net_billing")
 CONFIDENCES = ("high", "medium", "low", "partial", "unverified", "assumed")
 NO_NAMES = dict.fromkeys(LANGUAGES, "")
@@ -308,6 +309,8 @@ class _Document:
         upper = exactly if exactly is not None else up_to
         if upper is None and below is not None:
             upper = below - 1
+        if upper is not None and unit == "a" and upper > MAX_AMPERE:
+            raise item.fail("the band", f"ends above {MAX_AMPERE} A")
         if upper is not None and upper <= covered:
             raise item.fail("the band", "ends before it starts")
         return upper

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from tayyar.tariffs.documents import FixedFee, Proration, Season, Version
+from tayyar.tariffs.documents import Band, FixedFee, Proration, Season, Version
 from tayyar.tariffs.lines import (
     BLOCK,
     BLOCKS_PER_SEASON,
@@ -34,6 +34,7 @@ from tayyar.tariffs.timeline import FIRST_DAY, LAST_DAY, Segment, epoch_day
 Vector = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Ints = int | Vector
+Component = tuple[int, Ints, Ints, Ints]  # line code, quantity, price_micro, amount
 
 MICRO = 1_000_000
 MAX_ENERGY_WH = 10**12  # 1e9 kWh: more than that is a mistake, not a bill
@@ -77,7 +78,7 @@ class Priced:
     fixed: Ints = 0
     subsidy: Ints = 0
     tax: Ints = 0
-    components: list[tuple[int, Ints, Ints, Ints]] = field(default_factory=list)
+    components: list[Component] = field(default_factory=list)
     problem: npt.NDArray[np.int8] | None = None
 
     def flag(self, where: Flags | bool, problem: int) -> None:
@@ -320,20 +321,28 @@ def _price_fee(
 
 def _fee_amount(fee: FixedFee, parts: Parts, scale: tuple[Ints, Ints]) -> Ints:
     """The fee of each part, from its band: by breaker rating, or by the consumption (sized like blocks)."""
-    amounts = [band.amount_minor or 0 for band in fee.bands]
-    uppers = [band.upper for band in fee.bands if band.upper is not None]
-    if not uppers:
-        return amounts[0]
-    table = np.array(amounts, dtype=np.int64)
+    if fee.by == "FLAT":
+        return fee.bands[0].amount_minor or 0
     if fee.by == "BREAKER":
-        return table[np.searchsorted(np.array(uppers), parts.breaker_a, side="left")]
-    edges = [_scaled(upper, scale) for upper in uppers]
+        table = _amounts_by_ampere(fee.bands)
+        return table[np.minimum(parts.breaker_a, len(table) - 1)]
+    amounts = np.array([band.amount_minor or 0 for band in fee.bands], dtype=np.int64)
+    edges = [_scaled(band.upper, scale) for band in fee.bands if band.upper is not None]
     if all(isinstance(edge, int) for edge in edges):
-        return table[np.searchsorted(np.array(edges), parts.energy_wh, side="left")]
+        return amounts[np.searchsorted(np.array(edges), parts.energy_wh, side="left")]
     band_at = np.zeros(parts.n, dtype=np.int64)
     for edge in edges:
         band_at += parts.energy_wh > edge
-    return table[band_at]
+    return amounts[band_at]
+
+
+@lru_cache(maxsize=256)
+def _amounts_by_ampere(bands: tuple[Band, ...]) -> Vector:
+    """The fee for each whole ampere, the last entry for all above: looking up beats searching bands."""
+    uppers = [band.upper for band in bands if band.upper is not None]
+    amounts = np.array([band.amount_minor or 0 for band in bands], dtype=np.int64)
+    ampere = np.arange(uppers[-1] + 2 if uppers else 1)
+    return amounts[np.searchsorted(np.array(uppers, dtype=np.int64), ampere, side="left")]
 
 
 def _billed_days(parts: Parts) -> Ints:
