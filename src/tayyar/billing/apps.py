@@ -1,4 +1,4 @@
-"""Registers the module with Django."""
+"""Registers the module with Django, and its bills with the messages that tell of them."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,11 @@ class BillingConfig(AppConfig):
 
     name = "tayyar.billing"
     label = "billing"
+
+    def ready(self) -> None:
+        """Supply what messages about bills say."""
+        from tayyar.billing.telling import bill_issued_facts
+        from tayyar.notifications.content import register_content
+        from tayyar.notifications.models import MessageKind
+
+        register_content(MessageKind.BILL_ISSUED, bill_issued_facts)

@@ -1,6 +1,5 @@
 """A dry run: every stage but `write`, on the accounts as they are now. Writes nothing."""
 
-import datetime as dt
 from typing import Any
 
 import polars as pl
@@ -8,14 +7,11 @@ from django.conf import settings
 
 from tayyar.billing import run
 from tayyar.billing.models import BillRun
-from tayyar.billing.select import RunFacts
 from tayyar.billing.worker import connect
 from tayyar.core import clock, references
 from tayyar.core.periods import Period
 from tayyar.core.progress import progress
-from tayyar.metering.measure import MeasureRules
 from tayyar.profiles import Profile
-from tayyar.tariffs.book import load_book
 
 SAMPLES = 5
 
@@ -23,7 +19,7 @@ SAMPLES = 5
 def dry_run(*, period: Period, profile: Profile) -> dict[str, Any]:
     """Totals by tariff beside the last run's, exceptions by reason, and a few samples."""
     connection = connect(settings.DATABASE_URL)
-    facts = _facts(period, profile, clock.now())
+    facts = run.facts_of_period(connection, period, profile, clock.now())
     book = facts.book
     totals: dict[int, dict[str, int]] = {}
     exceptions: list[pl.DataFrame] = []
@@ -76,25 +72,3 @@ def dry_run(*, period: Period, profile: Profile) -> dict[str, Any]:
             for sample in samples
         ],
     }
-
-
-def _facts(period: Period, profile: Profile, now: dt.datetime) -> RunFacts:
-    """The facts a run of this period would have, were it planned now."""
-    issue_date = run.issue_date_of(profile, period)
-    billed = (
-        BillRun.objects.filter(period__lt=period.number).order_by("-period").values_list("period", flat=True)
-    )
-    periods = [Period.from_number(number) for number in billed]
-    return RunFacts(
-        run_id=0,
-        period=period,
-        issue_date=issue_date,
-        due_date=issue_date + dt.timedelta(days=profile.days_to_due),
-        limit=min(issue_date, period.end),
-        cutoff_at=now,
-        recent=tuple(periods[: profile.months_per_bill]),
-        older=tuple(periods[profile.months_per_bill :]),
-        profile=profile,
-        book=load_book(profile),
-        rules=MeasureRules.from_profile(profile),
-    )

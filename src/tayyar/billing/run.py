@@ -197,6 +197,11 @@ def measured(connection: psycopg.Connection[Any], facts: RunFacts, selection: Se
     return due.drop("start_date", "recent_daily_wh").join(result, on="row", how="left", maintain_order="left")
 
 
+def whole_months(days: int) -> int:
+    """How many months a bill over `days` counts as, for what is charged by whole months: 31 -> 1, 61 -> 2."""
+    return max(1, (days + 15) // 30)
+
+
 def charged(facts: RunFacts, bills: pl.DataFrame) -> pl.DataFrame:
     """Adds energy_minor .. total_minor, support_minor, tariff, lines and problem: the tariff kernel's answer."""
     days = (pl.col("end_date") - pl.col("start_date")).dt.total_days()
@@ -211,7 +216,7 @@ def charged(facts: RunFacts, bills: pl.DataFrame) -> pl.DataFrame:
         "entitled",
         "year_wh",
         *registers,
-        months=pl.max_horizontal(pl.lit(1), (days + 15) // 30).cast(pl.Int32),
+        months=pl.max_horizontal(pl.lit(1), (days + 15) // 30).cast(pl.Int32),  # whole_months, for a column
     )
     charges = charge(accounts, facts.book)
     ends = np.cumsum(charges.lines.line_counts) * 4

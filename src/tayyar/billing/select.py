@@ -21,6 +21,7 @@ from tayyar.metering.segments import unpack
 from tayyar.profiles import Profile
 from tayyar.tariffs.book import TariffBook
 
+FURTHEST_MONTHS = 24  # how far back an unbilled reading is looked for
 _DENSE = 4  # a key range is scanned whole when at most this many times wider than the keys asked for
 
 
@@ -28,7 +29,6 @@ _DENSE = 4  # a key range is scanned whole when at most this many times wider th
 class RunFacts:
     """All that the stages know of a run besides the chunk's rows. Never changes while it lasts."""
 
-    run_id: int
     period: Period
     issue_date: dt.date
     due_date: dt.date
@@ -57,15 +57,27 @@ class Selection:
     installations: pl.DataFrame
 
 
-def select(connection: psycopg.Connection[Any], facts: RunFacts, first: int, end: int) -> Selection:
-    """The agreements of accounts [first, end) that are due in the run, and all that charging them needs."""
+def select(
+    connection: psycopg.Connection[Any], facts: RunFacts, first: int, end: int, *, only: int | None = None
+) -> Selection:
+    """The agreements of accounts [first, end) that are due in the run, and all that charging them needs.
+
+    With `only`, that agreement alone, due or not: for bills made one by one.
+    """
     agreements = _agreements(connection, facts, first, end)
+    if only is not None:
+        agreements = agreements.filter(pl.col("agreement_id") == only)
     priors = _priors(connection, facts, first, end, agreements)
-    due = _due(facts, agreements, priors, _billed_singly(connection, facts, agreements))
+    due = _billable(facts, agreements, priors)
+    if only is None:
+        due = _due(facts, due, _billed_singly(connection, facts, agreements))
+    due = due.with_row_index("row")
     keys = due["usage_point_id"].to_numpy()
     readings = _readings(connection, facts, keys, [facts.period], due)
-    openings = _openings(connection, due, priors)
-    due, readings = _not_yet(connection, facts, due, readings)
+    openings = _openings(connection, due)
+    readings = _readings_further_back(connection, facts, due, readings)
+    if only is None:
+        due = _without_newcomers(facts, due, readings)
     openings = openings.join(due.select("row"), on="row", how="semi")
     wanted = needs_installations(due, openings, readings).to_numpy()
     due = (
@@ -137,9 +149,12 @@ def _priors(
     if facts.older and missing.size:
         listed = f"account_id = ANY('{{{','.join(map(str, missing.tolist()))}}}'::bigint[])"
         found = pl.concat([found, read_frame(connection, _prior_query(facts.older, listed), shapes.PRIORS)])
-    found = found.sort("account_id", "period", "number")
-    carried = found.group_by("account_id", maintain_order=True).agg(
-        carried_minor=pl.col("billed_to_date_minor").last()
+    # Bills made one by one only copy what the run had billed by then: in its month, the run's own bill says more.
+    from_run = pl.col("number") // 10_000_000_000 % 10 == numbers.RUN
+    carried = (
+        found.sort("account_id", "period", from_run, "number")
+        .group_by("account_id", maintain_order=True)
+        .agg(carried_minor=pl.col("billed_to_date_minor").last())
     )
     newest = found.sort("period", "revision").unique("agreement_id", keep="last", maintain_order=True)
     return newest.join(carried, on="account_id", how="left", maintain_order="left")
@@ -156,23 +171,18 @@ def _billed_singly(
     return read_frame(connection, query, {"agreement_id": "int8"})["agreement_id"]
 
 
-def _due(facts: RunFacts, agreements: pl.DataFrame, priors: pl.DataFrame, billed: pl.Series) -> pl.DataFrame:
-    """Who is billed, from which day and to which day at the latest."""
+def _billable(facts: RunFacts, agreements: pl.DataFrame, priors: pl.DataFrame) -> pl.DataFrame:
+    """Agreements with days not billed yet: from which day, and to which day at the latest."""
     months = facts.profile.months_per_bill
     index = facts.period.year * 12 + facts.period.month - 1
     prior_index = pl.col("period") // 100 * 12 + pl.col("period") % 100 - 1
     cancelled = pl.col("revision") % 2 == 1
     limit = pl.lit(facts.limit)
+    carried = priors.select("account_id", "carried_minor").unique("account_id")
+    newest = priors.drop("account_id", "carried_minor")
     return (
-        agreements.join(
-            priors.drop("account_id", "carried_minor"), on="agreement_id", how="left", maintain_order="left"
-        )
-        .join(
-            priors.select("account_id", "carried_minor").unique("account_id"),
-            on="account_id",
-            how="left",
-            maintain_order="left",
-        )
+        agreements.join(newest, on="agreement_id", how="left", maintain_order="left")
+        .join(carried, on="account_id", how="left", maintain_order="left")
         .with_columns(
             carried_minor=pl.col("carried_minor").fill_null(0),
             start_date=pl.when(cancelled)
@@ -183,20 +193,12 @@ def _due(facts: RunFacts, agreements: pl.DataFrame, priors: pl.DataFrame, billed
             is_final=pl.col("agreement_end") <= limit,
             months_since=pl.lit(index, pl.Int32) - prior_index,
         )
-        .filter(
-            (pl.col("start_date") < pl.col("end_limit"))
-            & ~pl.col("agreement_id").is_in(billed.implode())
-            & (
-                (pl.col("months_since") >= months)
-                | pl.col("is_final")
-                | cancelled
-                | (pl.col("months_since").is_null() & (pl.col("account_id") % months == index % months))
-            )
-        )
+        .filter(pl.col("start_date") < pl.col("end_limit"))
         .with_columns(
             expected_end=pl.when("is_final")
             .then("end_limit")
             .otherwise(pl.min_horizontal("end_limit", pl.col("start_date").dt.offset_by(f"{months}mo"))),
+            # The use of the calendar year so far, for annual thresholds: it starts anew in January.
             year_wh=pl.when(pl.col("prior_end").dt.year() == facts.limit.year)
             .then("year_wh")
             .otherwise(0)
@@ -204,11 +206,21 @@ def _due(facts: RunFacts, agreements: pl.DataFrame, priors: pl.DataFrame, billed
             last_year_daily_wh=pl.lit(None, pl.Int64),
             last_year_prior_daily_wh=pl.lit(None, pl.Int64),
         )
-        .with_row_index("row")
     )
 
 
-def _openings(connection: psycopg.Connection[Any], due: pl.DataFrame, priors: pl.DataFrame) -> pl.DataFrame:
+def _due(facts: RunFacts, billable: pl.DataFrame, billed: pl.Series) -> pl.DataFrame:
+    """Of these, the ones whose turn it is: a cycle has passed, or the agreement ended, or its bill was cancelled."""
+    months = facts.profile.months_per_bill
+    index = facts.period.year * 12 + facts.period.month - 1
+    first_turn = pl.col("months_since").is_null() & (pl.col("account_id") % months == index % months)
+    turn = (
+        (pl.col("months_since") >= months) | pl.col("is_final") | (pl.col("revision") % 2 == 1) | first_turn
+    )
+    return billable.filter(turn.fill_null(False) & ~pl.col("agreement_id").is_in(billed.implode()))
+
+
+def _openings(connection: psycopg.Connection[Any], due: pl.DataFrame) -> pl.DataFrame:
     """Where the previous bill closed each register (opened it, when that bill was cancelled)."""
     billed = due.filter(pl.col("segments").is_not_null())
     cancelled = pl.col("revision") % 2 == 1
@@ -289,40 +301,42 @@ def _readings(
     return found.join(due.select("usage_point_id"), on="usage_point_id", how="semi", maintain_order="left")
 
 
-def _not_yet(
+def _readings_further_back(
     connection: psycopg.Connection[Any], facts: RunFacts, due: pl.DataFrame, readings: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Look further back for those without a reading this month, and for the first reading of the never billed.
-
-    A new agreement that still has no closing reading, and began less than a cycle ago, waits for its next run.
-    """
-    read = readings.join(due.select("usage_point_id", "start_date"), on="usage_point_id").filter(
-        pl.col("read_date") > pl.col("start_date")
-    )
+) -> pl.DataFrame:
+    """Add earlier months for those without a closing reading this month, and for the opening of the never billed."""
     doubtful = due.filter(
-        ~pl.col("usage_point_id").is_in(read["usage_point_id"].implode()) | pl.col("segments").is_null()
+        ~pl.col("usage_point_id").is_in(_closed(due, readings).implode()) | pl.col("segments").is_null()
     )
-    if not doubtful.is_empty():
-        earliest = doubtful["start_date"].min()
-        assert isinstance(earliest, dt.date)
-        back = max(Period.of(earliest), facts.period.plus(-24))
-        months = []
-        while back < facts.period:
-            months.append(back)
-            back = back.plus(1)
-        keys = doubtful["usage_point_id"].unique().to_numpy()
-        readings = pl.concat([_readings(connection, facts, keys, months, due), readings])
-    closing = readings.join(due.select("usage_point_id", "start_date"), on="usage_point_id").filter(
-        pl.col("read_date") > pl.col("start_date")
-    )
+    if doubtful.is_empty():
+        return readings
+    earliest = doubtful["start_date"].min()
+    assert isinstance(earliest, dt.date)
+    back = max(Period.of(earliest), facts.period.plus(-FURTHEST_MONTHS))
+    months = []
+    while back < facts.period:
+        months.append(back)
+        back = back.plus(1)
+    keys = doubtful["usage_point_id"].unique().to_numpy()
+    return pl.concat([_readings(connection, facts, keys, months, due), readings])
+
+
+def _closed(due: pl.DataFrame, readings: pl.DataFrame) -> pl.Series:
+    """Usage points with a reading after the day they are billed from."""
+    joined = readings.join(due.select("usage_point_id", "start_date"), on="usage_point_id")
+    return joined.filter(pl.col("read_date") > pl.col("start_date"))["usage_point_id"]
+
+
+def _without_newcomers(facts: RunFacts, due: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
+    """A new agreement that began less than a cycle ago and was not read since waits for its next run."""
     young = facts.limit - dt.timedelta(days=31 * facts.profile.months_per_bill)
     waiting = (
         pl.col("segments").is_null()
         & ~pl.col("is_final")
         & (pl.col("start_date") > young)
-        & ~pl.col("usage_point_id").is_in(closing["usage_point_id"].implode())
+        & ~pl.col("usage_point_id").is_in(_closed(due, readings).implode())
     )
-    return due.filter(~waiting), readings
+    return due.filter(~waiting)
 
 
 def _usage_points(

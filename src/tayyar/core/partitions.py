@@ -15,6 +15,8 @@ INDEXES: dict[str, dict[str, str]] = {
     },
     "ledger_transfer": {
         "debit": "CREATE INDEX IF NOT EXISTS {name} ON {table} (debit_account_id)",
+        # Few transfers of a run credit a customer; payments and credit notes do.
+        "credit": "CREATE INDEX IF NOT EXISTS {name} ON {table} (credit_account_id) WHERE kind IN (6, 7, 8)",
     },
     "notifications_message": {
         "account": "CREATE INDEX IF NOT EXISTS {name} ON {table} (account_id)",
