@@ -112,7 +112,7 @@ def deliver(*, workers: int, once: bool) -> Counter[str]:
                         worker.process.join()
                         running.remove(worker)
                         if worker.process.exitcode and not error:
-                            services.abandon(worker=worker.name)
+                            counts["IN_DOUBT"] += services.abandon(worker=worker.name)
                             restarts += 1
                             if restarts <= _MOST_RESTARTS:
                                 running.append(_start(once))

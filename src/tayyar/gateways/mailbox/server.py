@@ -22,8 +22,9 @@ HOST = "127.0.0.1"
 class Faults:
     """What goes wrong, for tests. Patterns are regular expressions looked for in the recipient's address.
 
-    `refuse_answer` and `defer_answer` are what such recipients are told; `refuse_sender` takes mail from nobody. Every `cut_every`-th mail loses its
-    connection: before it is stored, or, with `cut_after_storing`, when it is stored but not yet answered.
+    `refuse_answer` and `defer_answer` are what such recipients are told; `refuse_sender` takes mail from nobody.
+    Every `cut_every`-th mail loses its connection: before it is stored, or, with `cut_after_storing`, when it is
+    stored but not yet answered.
     """
 
     refuse: str = ""
