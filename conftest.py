@@ -1,19 +1,26 @@
-"""Test ground: a PostgreSQL of its own (embedded, unless DATABASE_URL names one), keys of its own, a still clock."""
+"""Test ground: settings_for_tests starts the database; this prepares the test database and stops the server."""
 
 import os
-import tempfile
-from pathlib import Path
 
-os.environ.setdefault("TAYYAR_DATA", str(Path(tempfile.gettempdir()) / f"tayyar-tests-{os.getuid()}"))
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API runs an event loop
+import pytest
 
-from tayyar.core import postgres  # noqa: E402
-
-if not os.environ.get("DATABASE_URL"):
-    postgres.ensure_running()
+from tayyar.core import postgres
 
 
-def pytest_sessionfinish() -> None:
+@pytest.fixture(scope="session", autouse=True)
+def audit_log_can_be_emptied(request: pytest.FixtureRequest) -> None:
+    """Django empties all tables between tests; outside tests the audit log refuses that."""
+    if not any("db" in name for item in request.session.items for name in getattr(item, "fixturenames", ())):
+        return
+    request.getfixturevalue("django_db_setup")
+    blocker = request.getfixturevalue("django_db_blocker")
+    from django.db import connection
+
+    with blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE core_auditentry DISABLE TRIGGER append_only_truncate")
+
+
+def pytest_unconfigure() -> None:
     """Stop the embedded server of the tests."""
     if not os.environ.get("DATABASE_URL"):
         postgres.stop(immediate=True)

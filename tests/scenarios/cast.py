@@ -4,6 +4,10 @@ Salma (house), Nasser (shop), Huda (villa, second account of Nasser). Each helpe
 """
 
 import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
 
 from tayyar.core.models import Setting
 from tayyar.core.partitions import ensure_partition
@@ -18,6 +22,7 @@ from tayyar.metering.models import (
     ServiceCentre,
     UsagePoint,
 )
+from tayyar.profiles import Profile
 
 RESIDENTIAL, COMMERCIAL = 1, 2
 SALMA, NASSER, HUDA = 1, 2, 3
@@ -93,3 +98,72 @@ def read(
             quality=quality,
             received_at=dt.datetime.combine(day, dt.time(12), dt.UTC),
         )
+
+
+def empty_big_tables() -> None:
+    """Drop the partitions that Django's flush does not know of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = ANY(ARRAY[
+                   'billing_bill', 'ledger_transfer', 'notifications_message', 'notifications_delivery',
+                   'metering_meterreading']::regclass[])"""
+        )
+        for (partition,) in cursor.fetchall():
+            cursor.execute(f"DROP TABLE {partition}")
+
+
+def bill(period: str) -> dict[str, Any]:
+    """Run a period on its last day, in this process, as one worker, and certify it."""
+    from tayyar.billing import certificate, run
+    from tayyar.billing.worker import connect, work
+    from tayyar.core import clock
+
+    profile, wanted = saudi(), Period.parse(period)
+    last_day = dt.datetime.combine(wanted.end - dt.timedelta(days=1), dt.time(12), dt.UTC)
+    with connect(database_url()) as raw, clock.at(last_day):
+        run_id = run.plan(raw, period=wanted, profile=profile, now=clock.now())
+        work(run_id, url=database_url(), profile=profile)
+        failed = raw.execute("SELECT error FROM billing_billrunchunk WHERE state = 'FAILED'").fetchall()
+        assert not failed, failed[0][0]
+        return certificate.certify(raw, run_id, profile=profile, now=clock.now())
+
+
+def saudi() -> Profile:
+    """The profile of the books."""
+    from tayyar.billing.installation import installed_profile
+
+    return installed_profile()
+
+
+def database_url() -> str:
+    """libpq address of the test database that Django made."""
+    name = connection.settings_dict["NAME"]
+    url = settings.DATABASE_URL
+    head, _, query = url.partition("?")
+    return f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def broken_invariants() -> list[str]:
+    """What `tayyar check` would complain of."""
+    from tayyar.billing.invariants import INVARIANTS, broken
+    from tayyar.billing.worker import connect
+
+    with connect(database_url()) as raw:
+        return [f"{invariant.says}: {found}" for invariant in INVARIANTS for found in broken(raw, invariant)]
+
+
+def the_bill(person: int, period: str, revision: int = 0) -> Any:
+    """The stored bill of a person's agreement in a period."""
+    from tayyar.billing.models import Bill
+
+    return Bill.objects.get(period=Period.parse(period).number, agreement_id=person, revision=revision)
+
+
+def day(text: str) -> dt.date:
+    """2026-09-15."""
+    return dt.date.fromisoformat(text)
+
+
+def noon(text: str) -> dt.datetime:
+    """The moment at noon of a day."""
+    return dt.datetime.combine(day(text), dt.time(12), dt.UTC)

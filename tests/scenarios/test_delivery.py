@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
@@ -327,19 +328,19 @@ def test_an_address_that_could_carry_an_smtp_command_is_never_put_on_the_wire(ga
 
 def test_workers_at_once_never_claim_the_same_message():
     queue(300)
-    claimed: list[list[services.Claim]] = []
+    start = threading.Barrier(4)
 
-    def work(name: str) -> None:
+    def work(name: str) -> list[services.Claim]:
+        claimed: list[services.Claim] = []
+        start.wait()
         while got := claim(limit=7, worker=name):
-            claimed.append(got)
+            claimed += got
         connection.close()
+        return claimed
 
-    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    keys = [c.key for batch in claimed for c in batch]
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(work, f"w{n}") for n in range(4)]
+    keys = [c.key for worker in workers for c in worker.result()]
     assert len(keys) == len(set(keys)) == 300
 
 
@@ -368,15 +369,15 @@ def test_a_worker_back_from_the_dead_spares_the_reader_the_second_mail(gateway, 
     assert queries.possible_duplicates(PERIOD) == 0
 
 
-def test_a_worker_back_from_the_dead_cannot_disturb_the_attempt_under_way():
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_worker_back_from_the_dead_cannot_disturb_the_attempt_under_way(outcome):
     later = _given_up_and_queued_again()
     (second,) = claim(now=later)
     assert second.key == _attempt(2)
-    for outcome in (Outcome.TRY_LATER, Outcome.REFUSED, Outcome.IN_DOUBT, Outcome.NOT_TRIED, Outcome.SENT):
-        services.settle(results=[SendResult(_attempt(1), outcome)], now=later)
-        assert states() == {"SENDING": 1}
-    services.settle(results=[SendResult(_attempt(2), Outcome.SENT)], now=later)
-    assert states() == {"SENT": 1}
+    services.settle(results=[SendResult(_attempt(1), outcome)], now=later)
+    assert states() == {"SENDING": 1}
+    services.settle(results=[SendResult(_attempt(2), Outcome.REFUSED, "REFUSED")], now=later)
+    assert states() == {"FAILED": 1}
 
 
 def test_two_attempts_that_were_both_taken_are_counted_as_a_duplicate():

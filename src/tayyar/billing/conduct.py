@@ -31,11 +31,13 @@ def conduct(
     period: Period,
     profile: Profile,
     workers: int | None = None,
+    tell: bool = True,
     chunk_accounts: int = run.CHUNK_ACCOUNTS,
     lease_seconds: float = chunks.LEASE_SECONDS,
 ) -> dict[str, Any]:
     """Bill the period and return its certificate. A period already billed returns the certificate it has.
 
+    Without `tell` the messages stay unreleased: for months that belong to the past.
     UserError when chunks failed: they are named with their error, everything else is billed, and the same command
     tries them again.
     """
@@ -49,7 +51,8 @@ def conduct(
     )
     _refuse_failed(connection, run_id, period)
     signed = certificate.certify(connection, run_id, profile=profile, now=clock.now())
-    release_messages(period=period, kind=MessageKind.BILL_ISSUED, now=clock.now())
+    if tell:
+        release_messages(period=period, kind=MessageKind.BILL_ISSUED, now=clock.now())
     connection.close()
     return signed
 

@@ -14,6 +14,7 @@ class Progress:
     def __init__(self, label: str, total: int | None, unit: str) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.done = 0
+        self.shown = -1
         self._started = self._last = time.monotonic()
 
     def advance(self, count: int) -> None:
@@ -25,6 +26,7 @@ class Progress:
 
     def show(self) -> None:
         """Print one line: how many of how many, how fast, how long still."""
+        self.shown = self.done
         rate = self.done / max(time.monotonic() - self._started, 1e-9)
         of = f" of {self.total:,}" if self.total else ""
         left = ""
@@ -70,4 +72,5 @@ def progress(label: str, total: int | None = None, unit: str = "rows") -> Iterat
     else:
         plain = Progress(label, total, unit)
         yield plain
-        plain.show()
+        if plain.shown != plain.done or not plain.done:
+            plain.show()

@@ -310,7 +310,9 @@ def _meters_and_readings(
     }
     write_frame(connection, "metering_meterinstallation", INSTALLATION, pl.DataFrame(standing))
     for period in periods:
-        same_day = np.datetime64(period.start, "D") + (begins - begins.astype("datetime64[M]").astype("datetime64[D]"))
+        same_day = np.datetime64(period.start, "D") + (
+            begins - begins.astype("datetime64[M]").astype("datetime64[D]")
+        )
         day = same_day + draw.integers(-1, 2, n).astype("timedelta64[D]")
         days = (day - previous_day).astype(np.int64)
         noise = draw.normal(1.0, 0.08, n).clip(0.6, 1.5)

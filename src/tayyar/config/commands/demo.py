@@ -1,0 +1,55 @@
+"""`tayyar demo`: from nothing to a portal one can click, in one command."""
+
+import argparse
+
+from tayyar.core.errors import UserError
+
+
+def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = sub.add_parser(
+        "demo",
+        help="make up a utility, bill it, deliver the bills and serve the portal",
+        description="Make up a utility with its customers, bill thirteen months by real tariffs, send the newest bills "
+        "as e-mails to a local mailbox, and serve the portal. Run it again to look at the same utility again.",
+    )
+    parser.add_argument("--accounts", type=int, default=20_000, metavar="N")
+    parser.add_argument("--profile", default="sa", metavar="CODE", help="country: sa (default), eg, bh, mr")
+    parser.add_argument(
+        "--no-serve", action="store_true", help="stop after delivery, without serving the portal"
+    )
+    parser.set_defaults(run=run, needs_database=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare, bill, deliver, serve."""
+    from django.conf import settings
+
+    from tayyar.billing.report import certificate_text
+    from tayyar.config.commands.deliver import deliver
+    from tayyar.config.commands.serve import PORT, serve
+    from tayyar.core import clock
+    from tayyar.core.paths import data_dir
+    from tayyar.demo import tour
+    from tayyar.gateways.mailbox import process as mailbox
+    from tayyar.gateways.mailbox.reading import count_mails
+
+    if arguments.accounts < 1:
+        raise UserError("--accounts is 1 or more.")
+    print(f"Tayyar demo. Everything is kept in {data_dir()}; nothing leaves this machine.")
+    periods = tour.prepare(code=arguments.profile, accounts=arguments.accounts)
+    stop = tour.bill_all(code=arguments.profile, periods=periods)
+    print(certificate_text(stop.certificate))
+    with mailbox.running(port=settings.EMAIL_PORT) as box:
+        deliver(workers=1, once=True)
+        print(f"{count_mails(box.folder):,} e-mails are in the local mailbox {box.folder}")
+    password = tour.manager_password()
+    print(f"\nA bill in Arabic:  {stop.bill_url}")
+    print(f"Its PDF:           {stop.bill_url}/bill.pdf")
+    print(f"The run's page:    {settings.SITE_URL}/console/runs/{stop.period}/")
+    print(f"Staff login:       {tour.MANAGER} / {password or '(the password printed the first time)'}")
+    if arguments.no_serve:
+        return 0
+    print(f"\nServing on {settings.SITE_URL} at {clock.now():%H:%M} UTC. Stop with Ctrl-C.", flush=True)
+    serve(port=PORT)
+    return 0

@@ -1,0 +1,20 @@
+"""The settings of the tests: a data folder and an embedded PostgreSQL of their own, unless the environment names them.
+
+They are set up here, before Django reads its settings, because pytest-django reads them before any conftest.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TAYYAR_DATA", str(Path(tempfile.gettempdir()) / f"tayyar-tests-{os.getuid()}"))
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API runs an event loop
+
+from tayyar.core import postgres  # noqa: E402
+
+if not os.environ.get("DATABASE_URL"):
+    postgres.ensure_running()
+
+from tayyar.config.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick logins; nobody keeps these passwords
