@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tayyar.core.errors import UserError
-from tayyar.core.money import Currency
+from tayyar.core.money import Currency, divide_half_up
 from tayyar.core.text import Formats
 from tayyar.profiles.calendar import WorkingCalendar
 
@@ -98,6 +98,12 @@ class Rounding:
     tax: str
     block_size: str
     cash_step_minor: int
+
+    def cash(self, amount_minor: int) -> int:
+        """What is taken at a counter for an amount: the nearest multiple of the cash step, halves up."""
+        if self.cash_step_minor == 0:
+            return amount_minor
+        return divide_half_up(amount_minor, self.cash_step_minor) * self.cash_step_minor
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,7 +183,7 @@ def _month_units() -> Vector:
     return np.concatenate([np.zeros(1, dtype=np.int64), total[:-1]])
 
 
-def _scaled(size_wh: int, scale: tuple[Ints, Ints]) -> Ints:
+def block_size(size_wh: int, scale: tuple[Ints, Ints]) -> Ints:
     """A block size for the time billed: size x numerator / denominator, HALF_UP to the Wh."""
     numerator, denominator = scale
     if isinstance(denominator, int) and denominator == 1:
@@ -201,7 +201,7 @@ def energy_limit_wh(season: Season) -> int:
     return min(MAX_ENERGY_WH, 4 * 10**18 // max(1, *prices))
 
 
-def _amount(quantity_wh: Vector, price_micro: int, minor_digits: int) -> Vector:
+def line_amount(quantity_wh: Vector, price_micro: int, minor_digits: int) -> Vector:
     """Wh x price per kWh, HALF_UP to the minor unit. Wh x micro / 1e9 is the major unit."""
     divisor = int(10 ** (9 - minor_digits))
     product = quantity_wh * price_micro
@@ -219,7 +219,7 @@ def _price_blocks(
     for at, (block, quantity) in enumerate(zip(season.blocks, quantities, strict=True)):
         if block.price_micro is None:
             priced.flag(quantity > 0, PRICE_UNKNOWN)
-        amount = _amount(quantity, block.price_micro or 0, minor_digits)
+        amount = line_amount(quantity, block.price_micro or 0, minor_digits)
         amounts.append(amount)
         priced.components.append((code + at, quantity, block.price_micro or 0, amount))
     energy = amounts[0]
@@ -232,7 +232,7 @@ def _block_quantities(season: Season, energy_wh: Vector, scale: tuple[Ints, Ints
     """Wh charged in each block. Blocks are (from, to]: exactly the edge still belongs below it."""
     if len(season.blocks) == 1:
         return [energy_wh]
-    edges = [_scaled(block.up_to_wh, scale) for block in season.blocks if block.up_to_wh is not None]
+    edges = [block_size(block.up_to_wh, scale) for block in season.blocks if block.up_to_wh is not None]
     filled = [np.minimum(energy_wh, edge) for edge in edges]
     filled.append(energy_wh)
     quantities = [filled[0], *(upper - lower for lower, upper in pairwise(filled))]
@@ -266,7 +266,7 @@ def _price_registers(
             continue
         if register.price_micro is None:
             priced.flag(quantity > 0, PRICE_UNKNOWN)
-        amount = _amount(quantity, register.price_micro or 0, minor_digits)
+        amount = line_amount(quantity, register.price_micro or 0, minor_digits)
         energy += amount
         total += parts.bill_registers[register.code]
         priced.components.append((code + at, quantity, register.price_micro or 0, amount))
@@ -327,7 +327,7 @@ def _fee_amount(fee: FixedFee, parts: Parts, scale: tuple[Ints, Ints]) -> Ints:
         table = _amounts_by_ampere(fee.bands)
         return table[np.minimum(parts.breaker_a, len(table) - 1)]
     amounts = np.array([band.amount_minor or 0 for band in fee.bands], dtype=np.int64)
-    edges = [_scaled(band.upper, scale) for band in fee.bands if band.upper is not None]
+    edges = [block_size(band.upper, scale) for band in fee.bands if band.upper is not None]
     if all(isinstance(edge, int) for edge in edges):
         return amounts[np.searchsorted(np.array(edges), parts.energy_wh, side="left")]
     band_at = np.zeros(parts.n, dtype=np.int64)
@@ -369,8 +369,8 @@ def _price_subsidies(
         else:
             rate, quantity = subsidy.per_kwh_micro or 0, parts.energy_wh
             if subsidy.up_to_wh is not None:
-                quantity = np.minimum(quantity, _scaled(subsidy.up_to_wh, scale))
-            amount = _amount(quantity, rate, minor_digits)
+                quantity = np.minimum(quantity, block_size(subsidy.up_to_wh, scale))
+            amount = line_amount(quantity, rate, minor_digits)
         priced.components.append((first_code + SUBSIDY + at, quantity, -rate, -amount))
         priced.subsidy = priced.subsidy - amount
 
@@ -387,16 +387,21 @@ def _price_minimum(
 
 
 def _price_tax(segment: Segment, at: int, first_code: int, priced: Priced) -> None:
-    """A tax on the sum of its base parts, HALF_UP away from zero to the minor unit."""
+    """A tax on the sum of its base parts."""
     tax = segment.version.taxes[at]
     rate = tax.rate_micro or 0
     base: Ints = 0
     for name, amount in (("ENERGY", priced.energy), ("FIXED", priced.fixed), ("SUBSIDY", priced.subsidy)):
         if name in tax.base:
             base = base + amount
-    if "SUBSIDY" in tax.base and segment.version.subsidies:
-        tax_amount = np.sign(base) * ((np.abs(base) * rate + MICRO // 2) // MICRO)
-    else:
-        tax_amount = (base * rate + MICRO // 2) // MICRO
-    priced.components.append((first_code + TAX + at, base, rate, tax_amount))
-    priced.tax = priced.tax + tax_amount
+    can_be_negative = "SUBSIDY" in tax.base and bool(segment.version.subsidies)
+    amount = tax_amount(base, rate, can_be_negative)
+    priced.components.append((first_code + TAX + at, base, rate, amount))
+    priced.tax = priced.tax + amount
+
+
+def tax_amount(base_minor: Ints, rate_micro: int, can_be_negative: bool = True) -> Ints:
+    """Base x rate, HALF_UP away from zero to the minor unit; the sign costs extra, so say when there is none."""
+    if not can_be_negative:
+        return (base_minor * rate_micro + MICRO // 2) // MICRO
+    return np.sign(base_minor) * ((np.abs(base_minor) * rate_micro + MICRO // 2) // MICRO)
