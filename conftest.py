@@ -1,6 +1,7 @@
 """Test ground: settings_for_tests starts the database; this prepares the test database and stops the server."""
 
 import os
+import shutil
 
 import pytest
 
@@ -21,6 +22,8 @@ def audit_log_can_be_emptied(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Stop the embedded server of the tests."""
+    """Stop the embedded server of the tests, and leave nothing behind."""
     if not os.environ.get("DATABASE_URL"):
         postgres.stop(immediate=True)
+    if made := os.environ.get("TAYYAR_TEST_DATA"):
+        shutil.rmtree(made, ignore_errors=True)

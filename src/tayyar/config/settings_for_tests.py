@@ -7,7 +7,10 @@ import os
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TAYYAR_DATA", str(Path(tempfile.gettempdir()) / f"tayyar-tests-{os.getuid()}"))
+if "TAYYAR_DATA" not in os.environ:
+    folder = tempfile.mkdtemp(prefix="tayyar-tests-")
+    Path(folder).chmod(0o755)  # the database's own OS user passes through
+    os.environ["TAYYAR_DATA"] = os.environ["TAYYAR_TEST_DATA"] = folder
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API runs an event loop
 
 from tayyar.core import postgres  # noqa: E402
