@@ -205,6 +205,17 @@ def test_the_lines_of_rows_after_a_broken_line_are_right(
     ]
 
 
+def test_lines_are_counted_across_the_blocks_of_a_long_file(
+    meters: None, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tayyar.metering.readings_file._CSV_BLOCK_BYTES", 128)
+    lines = [f"M{1 if n % 7 else 8},2026-11-{n % 27 + 1:02d},{n % 27}" if n % 5 else "broken" for n in range(200)]
+    result = load(connection, write(tmp_path / "r.csv", *lines))
+    expected = [n + 2 for n in range(200) if n % 5 == 0 or n % 7 == 0]
+    assert [int(row["line"]) for row in rejects(result)] == expected
+    assert (result.accepted, result.rows) == (27, 200)
+
+
 def test_text_that_is_not_utf8_spoils_only_its_row(meters: None, connection: Any, tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_bytes(b"meter_serial,read_date,value_kwh\n\xff\xfe,2026-11-27,1\nM1,2026-11-27,1\n\xff,1\n")

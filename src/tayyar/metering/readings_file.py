@@ -4,8 +4,10 @@ Owns what a file may look like (docs/metering.md, "The file"). Never looks at th
 Next: services.py finds the meters and stores the rows.
 """
 
+import codecs
 import csv
 import datetime as dt
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,13 +40,21 @@ def is_parquet(path: Path) -> bool:
 def count_rows(path: Path) -> int:
     """How many rows the file holds; for CSV its lines less the header, blank and broken ones included."""
     if is_parquet(path):
-        return int(pa.parquet.ParquetFile(path).metadata.num_rows)
+        return int(_open_parquet(path).metadata.num_rows)
     lines, last = 0, b"\n"
     with path.open("rb") as handle:
         while block := handle.read(_CSV_BLOCK_BYTES):
             lines += block.count(b"\n")
             last = block[-1:]
     return max(0, lines + (last != b"\n") - 1)
+
+
+def check_file(path: Path) -> None:
+    """UserError, saying what is missing, unless the file is a table with the columns of readings."""
+    if is_parquet(path):
+        _check_columns(path, [name.strip().lower() for name in _open_parquet(path).schema_arrow.names])
+    else:
+        _check_columns(path, [name.strip().lower() for name in _csv_header(path)[0]])
 
 
 def read_batches(path: Path) -> Iterator[pl.DataFrame]:
@@ -68,10 +78,16 @@ def _check_columns(path: Path, names: list[str]) -> None:
         )
 
 
+def _open_parquet(path: Path) -> Any:
+    try:
+        return pa.parquet.ParquetFile(path)
+    except pa.ArrowException as error:
+        raise UserError(f"{path.name} cannot be read as Parquet: {error}") from None
+
+
 def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
-    file = pa.parquet.ParquetFile(path)
+    file = _open_parquet(path)
     names = {name: name.strip().lower() for name in file.schema_arrow.names}
-    _check_columns(path, list(names.values()))
     wanted = [name for name, plain in names.items() if plain in COLUMNS]
     line = 1
     for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
@@ -86,7 +102,6 @@ def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
 
 def _csv_batches(path: Path) -> Iterator[pl.DataFrame]:
     names, delimiter = _csv_header(path)
-    _check_columns(path, [name.strip().lower() for name in names])
     broken: dict[int, str] = {}
 
     def note(row: Any) -> str:
@@ -94,14 +109,13 @@ def _csv_batches(path: Path) -> Iterator[pl.DataFrame]:
         return "skip"
 
     reader = pa.csv.open_csv(
-        path,
+        _Utf8(path),
         read_options=pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES, use_threads=False),
         parse_options=pa.csv.ParseOptions(
             delimiter=delimiter, invalid_row_handler=note, ignore_empty_lines=False
         ),
-        # As bytes: text that is not UTF-8 spoils its own field, not the file.
         convert_options=pa.csv.ConvertOptions(
-            column_types={name: pa.binary() for name in names},
+            column_types={name: pa.string() for name in names},
             include_columns=[name for name in names if name.strip().lower() in COLUMNS],
         ),
     )
@@ -109,7 +123,7 @@ def _csv_batches(path: Path) -> Iterator[pl.DataFrame]:
     line = 2
     for batch in reader:
         frame = pl.DataFrame(pa.Table.from_batches([batch])).rename(plain, strict=False)
-        frame = frame.with_columns(pl.all().cast(pl.Utf8, strict=False).str.strip_chars())
+        frame = frame.select(pl.all().str.strip_chars())
         lines: list[int] = []
         skipped: list[int] = []
         while len(lines) < frame.height:  # broken rows took a line each, but are not in the batch
@@ -121,8 +135,36 @@ def _csv_batches(path: Path) -> Iterator[pl.DataFrame]:
         yield _with_broken(empty, [], broken)
 
 
+class _Utf8(io.RawIOBase):
+    """A file as UTF-8 whatever its bytes: what is not becomes a replacement sign and spoils only its own row."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = path.open("rb")
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._ready) < size:
+            block = self._handle.read(_CSV_BLOCK_BYTES)
+            self._ready += self._decoder.decode(block, final=not block).encode()
+            if not block:
+                break
+        taken = self._ready if size < 0 else self._ready[:size]
+        self._ready = self._ready[len(taken) :]
+        return taken
+
+    def close(self) -> None:
+        self._handle.close()
+        super().close()
+
+
 def _with_broken(frame: pl.DataFrame, lines: list[int], broken: dict[int, str]) -> pl.DataFrame:
     whole = frame.select(pl.Series("line", lines, pl.Int64), pl.all(), pl.lit(None, pl.Utf8).alias("broken"))
+    fields = [name for name in COLUMNS if name in frame.columns]  # a line of nothing is no row
+    whole = whole.filter(pl.any_horizontal(pl.col(fields) != "").fill_null(True))
     if not broken:
         return whole
     odd = pl.DataFrame(
@@ -132,13 +174,14 @@ def _with_broken(frame: pl.DataFrame, lines: list[int], broken: dict[int, str]) 
 
 
 def _csv_header(path: Path) -> tuple[list[str], str]:
+    with path.open("rb") as handle:
+        first = handle.readline(1 << 16)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            first = handle.readline()
+        head = first.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{path.name} does not begin with UTF-8 text. Save it as CSV UTF-8.") from None
-    delimiter = max(",;\t", key=first.count)
-    return next(csv.reader([first], delimiter=delimiter), []), delimiter
+    delimiter = max(",;\t", key=head.count)
+    return next(csv.reader([head], delimiter=delimiter), []), delimiter
 
 
 def parse(batch: pl.DataFrame, *, today: dt.date) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from tayyar.core.paths import data_dir
 from tayyar.core.periods import Period
 from tayyar.metering.meter_index import MeterIndex, load_all, load_some
 from tayyar.metering.models import MeterInstallation, MeterReading, ReadingImport, ReadingQuality, Register
-from tayyar.metering.readings_file import COLUMNS, count_rows, parse, read_batches
+from tayyar.metering.readings_file import COLUMNS, check_file, count_rows, parse, read_batches
 
 TABLE = "metering_meterreading"
 SHAPE: dict[str, str] = {
@@ -97,7 +97,10 @@ def import_readings(
     stored are unchanged. A file whose content was imported before is not read again. UserError when the file is no
     table of readings. `progress` is told of rows done.
     """
-    with path.open("rb") if path.is_file() else _missing(path) as handle:
+    if not path.is_file():
+        raise UserError(f"There is no file {path}. Check the name.")
+    check_file(path)
+    with path.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     with _one_at_a_time(connection, path):
         record, _ = ReadingImport.objects.get_or_create(
@@ -188,10 +191,6 @@ def submit_customer_reading(
                 value_wh=value_wh,
             )
     return stored
-
-
-def _missing(path: Path) -> Any:
-    raise UserError(f"There is no file {path}. Check the name.")
 
 
 class _one_at_a_time:
