@@ -11,7 +11,7 @@ from functools import lru_cache
 
 WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 MOVES = ("NEXT_WORKING_DAY", "PREVIOUS", "NONE")
-HIJRI_FIRST_YEAR, HIJRI_LAST_YEAR = 1925, 2076  # whole Gregorian years that the tables cover
+HIJRI_FIRST_YEAR, HIJRI_LAST_YEAR = 1925, 2075  # whole Gregorian years that the tables cover
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,9 @@ def _hijri_days(year: int, month: int, day: int) -> tuple[dt.date, ...]:
 
     if not HIJRI_FIRST_YEAR <= year <= HIJRI_LAST_YEAR:
         return ()
+    # Hijri years are about eleven days shorter, so up to three touch one Gregorian year.
     hijri_year = Gregorian(year, 1, 1).to_hijri().year
-    found = (Hijri(y, month, day).to_gregorian() for y in (hijri_year, hijri_year + 1))
+    found = (Hijri(y, month, day).to_gregorian() for y in range(hijri_year, hijri_year + 3))
     return tuple(dt.date(g.year, g.month, g.day) for g in found if g.year == year)
 
 

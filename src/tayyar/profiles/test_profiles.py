@@ -154,7 +154,7 @@ def test_numbers_in_yaml_are_exact_and_a_key_may_not_be_written_twice() -> None:
     values = parse_yaml("price: 0.10\ncountry: no\n", "x.yaml")
     assert str(values["price"]) == "0.10"
     assert values["country"] == "no"
-    with pytest.raises(ProfileError, match=r"x\.yaml: line 1: .*'a' is written twice"):
+    with pytest.raises(ProfileError, match=r"x\.yaml: line 2: .*'a' is written twice"):
         parse_yaml("a: 1\na: 2\n", "x.yaml")
 
 
