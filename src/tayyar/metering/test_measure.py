@@ -337,6 +337,13 @@ def test_an_exchange_on_the_last_day_closes_the_old_meter_only() -> None:
     assert [s.meter_id for s in unpack(row["readings"])] == [7]
 
 
+def test_the_reading_of_a_new_meter_on_its_first_day_does_not_end_the_bill() -> None:
+    world = World().add().opened(5000).installed(OLD, 0, removed=day(18), closing=5400)
+    world.installed(day(18), 0, meter=8).read(day(18), 0, meter=8)
+    row = world.only()
+    assert (row["end_date"], row["energy_wh"]) == (LIMIT, 600 * KWH)  # 400 read + 10 days x 20
+
+
 def test_an_exchange_of_a_time_of_use_meter_needs_its_registers_read_on_the_day() -> None:
     def world() -> World:
         w = World().add().opened(100, register=1).opened(200, register=2)
