@@ -7,17 +7,15 @@ The flow goes next to `billing`, which numbers, posts and writes the bills.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from tayyar.tariffs.book import TariffBook
-from tayyar.tariffs.lines import FIXED, PER_TARIFF
 from tayyar.tariffs.pricing import (
     MAX_ENERGY_WH,
-    Component,
     Flags,
     Ints,
     Parts,
@@ -26,6 +24,7 @@ from tayyar.tariffs.pricing import (
     energy_charge,
     price,
 )
+from tayyar.tariffs.ragged import Job, LineBuffer, full, take, write_lines
 from tayyar.tariffs.timeline import FIRST_DAY, LAST_DAY, Segment, Timeline, epoch_day, timeline
 
 # Why a row was not charged, by code. 0 is charged.
@@ -49,7 +48,6 @@ SLICE_ROWS = 65_536  # the vectors of one slice fit in the processor's cache
 CATEGORIES = 100
 MONEY = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor", "support_minor")
 REGISTER_PREFIX = "energy_wh_"
-Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def charge(accounts: pl.DataFrame, book: TariffBook) -> Charges:
     tariff = np.zeros(n, dtype=np.int32)
     problem = np.zeros(n, dtype=np.int8)
     counts = np.zeros(n, dtype=np.int64)
-    lines = _LineBuffer(n)
+    lines = LineBuffer(n, SLICE_ROWS)
     for first in range(0, n, SLICE_ROWS):
         here = slice(first, min(first + SLICE_ROWS, n))
         work = _Slice({name: column[here] for name, column in columns.items()}, book)
@@ -118,15 +116,6 @@ def _problem_names(problem: npt.NDArray[np.int8]) -> pl.Series:
     return pl.Series(PROBLEMS, dtype=pl.String).gather(problem.astype(np.uint32))
 
 
-@dataclass(slots=True)
-class _Job:
-    """Rows priced together. `rows` None: all rows of the slice, in order."""
-
-    rows: Vector | None
-    priced: Priced
-    has_subsidy: bool
-
-
 class _Slice:
     """One slice of the frame on its way through the kernel."""
 
@@ -140,7 +129,7 @@ class _Slice:
         self.book, self.n = book, len(columns["category"])
         self.minor_digits = book.profile.currency.minor_digits
         # Each job holds a row at most once, and a row's jobs are in the order of time.
-        self.jobs: list[_Job] = []
+        self.jobs: list[Job] = []
         category: Vector = columns["category"]
         self.category = category
         # One byte: comparing it for every group is as good as free. Impossible categories are flagged below.
@@ -160,7 +149,7 @@ class _Slice:
             flags = columns["standard_month"]
             self.standard = bool(flags[0]) if (flags == flags[0]).all() else flags
 
-    def charge(self, lines: "_LineBuffer") -> None:
+    def charge(self, lines: LineBuffer) -> None:
         """Fill the output columns of this slice and append its lines, in row order."""
         usable = self._refuse_impossible()
         present = np.flatnonzero(np.bincount(self.key if usable is None else self.key[usable]))
@@ -171,7 +160,7 @@ class _Slice:
             rows = None if len(present) == 1 and usable is None else np.flatnonzero(mine)
             self._charge_group(int(key) // 2, bool(key % 2), rows)
         self._add_up()
-        self._write_lines(lines)
+        write_lines(self.jobs, self.counts, self.bad, lines)
 
     def _refuse_impossible(self) -> Flags | None:
         """Flag rows that no tariff could charge; returns the usable rows, None when all are."""
@@ -200,14 +189,14 @@ class _Slice:
             self._flag(rows, NO_TARIFF)
             return
         line = timeline(self.book, code, entitled)
-        start, end = _take(self.start, rows), _take(self.end, rows)
+        start, end = take(self.start, rows), take(self.end, rows)
         first_at, last_at = int(line.at(np.asarray(np.min(start)))), int(line.at(np.asarray(np.max(end) - 1)))
         if first_at == last_at and not line.has_threshold:
             self._charge_whole(line.segments[first_at], rows)
             return
         if rows is None:
             rows = np.arange(self.n)
-        first, last = (_full(line.at(np.asarray(day)), len(rows)) for day in (start, end - 1))
+        first, last = (full(line.at(np.asarray(day)), len(rows)) for day in (start, end - 1))
         if line.has_threshold:
             rows, first, last = self._move_over_threshold(line, rows, first, last, entitled)
         whole = first == last
@@ -237,10 +226,10 @@ class _Slice:
         if segment is None:
             self._flag(rows, NO_TARIFF)
             return
-        energy_wh = _take(self.energy_wh, rows)
-        start = _take(self.start, rows)
-        days = _take(self.end, rows) - start
-        registers = {name: _take(register, rows) for name, register in self.registers.items()}
+        energy_wh = take(self.energy_wh, rows)
+        start = take(self.start, rows)
+        days = take(self.end, rows) - start
+        registers = {name: take(register, rows) for name, register in self.registers.items()}
         parts = Parts(
             n=len(energy_wh),
             energy_wh=energy_wh,
@@ -248,9 +237,9 @@ class _Slice:
             days=days,
             before_days=0,
             period_days=days,
-            months=_take(self.months, rows),
-            standard=self.standard if isinstance(self.standard, bool) else _take(self.standard, rows),
-            breaker_a=_take(self.breaker_a, rows),
+            months=take(self.months, rows),
+            standard=self.standard if isinstance(self.standard, bool) else take(self.standard, rows),
+            breaker_a=take(self.breaker_a, rows),
             registers=registers,
             whole=True,
             bill_energy_wh=energy_wh,
@@ -261,7 +250,7 @@ class _Slice:
     def _charge_split(self, line: Timeline, rows: Vector, first: Vector, last: Vector) -> None:
         """Charge bills that cross a change: energy is split by days, floor to the Wh, the rest to the last
         part; each part is charged like a bill of its own."""
-        start, end = (_full(_take(day, rows), len(rows)) for day in (self.start, self.end))
+        start, end = (full(take(day, rows), len(rows)) for day in (self.start, self.end))
         period_days = end - start
         given = {"": np.zeros(len(rows), dtype=np.int64)}
         given |= {name: np.zeros(len(rows), dtype=np.int64) for name in self.registers}
@@ -293,7 +282,7 @@ class _Slice:
                     days=days[mine],
                     before_days=part_start[mine] - start[bills],
                     period_days=period_days[bills],
-                    months=_take(self.months, rows[bills]),
+                    months=take(self.months, rows[bills]),
                     standard=standard if isinstance(standard, bool) else standard[rows[bills]],
                     breaker_a=self.breaker_a[rows[bills]],
                     registers={name: energies[name][mine] for name in self.registers},
@@ -320,7 +309,7 @@ class _Slice:
             self._flag(rows, priced.problem)
         if segment.version.compare_with:
             self._add_support(segment, parts, priced, where)
-        self.jobs.append(_Job(rows, priced, bool(segment.version.subsidies)))
+        self.jobs.append(Job(rows, priced, bool(segment.version.subsidies)))
 
     def _add_support(self, segment: Segment, parts: Parts, priced: Priced, where: slice | Vector) -> None:
         """What the compared tariff in force on the part's last day would have charged, less this energy."""
@@ -362,87 +351,10 @@ class _Slice:
         if any(job.has_subsidy for job in self.jobs):
             money["total_minor"] += money["subsidy_minor"]
 
-    def _write_lines(self, lines: "_LineBuffer") -> None:
-        """Append the lines of the slice in row order and, within a row, in the order of its jobs.
-
-        First every component says which of its rows show a line, which gives each row its place; then
-        each component writes its lines there.
-        """
-        shown = []
-        for job in self.jobs:
-            for component in job.priced.components:
-                rows, at = self._shown(job, component)
-                if at is None or len(at):
-                    shown.append((component, rows, at))
-                    self.counts[slice(None) if rows is None else rows] += 1
-        place = np.cumsum(self.counts)
-        total = int(place[-1])
-        place -= self.counts
-        columns = lines.take(total).T
-        for (code, quantity, price_micro, amount), rows, at in shown:
-            where = slice(None) if rows is None else rows
-            to = place[where]
-            columns[0][to] = code
-            for column, values in zip(columns[1:], (quantity, price_micro, amount), strict=True):
-                column[to] = _take(values, at)
-            to += 1
-            place[where] = to
-
-    def _shown(self, job: _Job, component: Component) -> tuple[Vector | None, Vector | None]:
-        """(rows of the slice, positions in the job) that show this component; None stands for all.
-
-        Left out are energy lines without energy, other lines without an amount, and rows with a problem.
-        """
-        code, quantity, _, amount = component
-        is_energy = code % PER_TARIFF < FIXED
-        show: Flags | np.bool_ = np.not_equal(quantity if is_energy else amount, 0)
-        if self.bad is not None:
-            show = show & ~_take(self.bad, job.rows)
-        if np.all(show):
-            return job.rows, None
-        at = np.flatnonzero(_full(show, job.priced.n))
-        return (at if job.rows is None else job.rows[at]), at
-
-
-class _LineBuffer:
-    """Lines of all slices, one after the other, in memory that is touched only as far as it is filled."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows, self._filled = rows, 0
-        self._values = np.empty((0, 4), dtype=np.int64)
-
-    def take(self, count: int) -> Vector:
-        """Room for the next `count` lines."""
-        needed = self._filled + count
-        if needed > len(self._values):
-            # One slice fits exactly; with more to come, leave room for what the rest will need.
-            capacity = needed if self._rows <= SLICE_ROWS else max(2 * needed, 6 * self._rows)
-            grown = np.empty((capacity, 4), dtype=np.int64)
-            grown[: self._filled] = self._values[: self._filled]
-            self._values = grown
-        first, self._filled = self._filled, needed
-        return self._values[first:needed]
-
-    def filled(self) -> Vector:
-        """All lines so far."""
-        return self._values[: self._filled]
-
-
-def _take(column: Kind, rows: Vector | None) -> Kind:
-    """The values of some rows; a plain int stays what it is for all."""
-    if rows is None or not isinstance(column, np.ndarray):
-        return column
-    return cast(Kind, column[rows])
-
 
 def _common(column: npt.NDArray[Any]) -> Ints:
     """A plain int when every value is the same, else int64."""
     return int(column[0]) if (column == column[0]).all() else column.astype(np.int64)
-
-
-def _full(values: Any, n: int) -> npt.NDArray[Any]:
-    """A vector of n values from one value or from n."""
-    return np.broadcast_to(values, (n,))
 
 
 def iter_lines(charges: Charges) -> Iterator[npt.NDArray[np.int64]]:
