@@ -43,7 +43,7 @@ SHAPE: dict[str, str] = {
 _KEY = ["period", "usage_point_id", "meter_id", "read_date", "register"]
 _LOAD_ALL_FROM = 8  # a file with more than an eighth of the meters is worth the whole index
 _COPY_HEADER, _COPY_TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-_IMPORT_LOCK = 7236202
+_IMPORT_LOCK, _LOCK_WAIT = 7236202, "3s"
 
 
 @dataclass(slots=True)
@@ -200,10 +200,15 @@ class _one_at_a_time:
         self._connection, self._path = connection, path
 
     def __enter__(self) -> None:
-        row = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (_IMPORT_LOCK,)).fetchone()
-        self._connection.commit()
-        if not row or not row[0]:
-            raise UserError(f"Another import is running. Import {self._path.name} when it has ended.")
+        try:
+            with self._connection.transaction():
+                # A killed import leaves its lock a moment later than its process.
+                self._connection.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_WAIT,))
+                self._connection.execute("SELECT pg_advisory_lock(%s)", (_IMPORT_LOCK,))
+        except psycopg.errors.LockNotAvailable:
+            raise UserError(
+                f"Another import is running. Import {self._path.name} when it has ended."
+            ) from None
 
     def __exit__(self, *error: object) -> None:
         if not self._connection.closed:
