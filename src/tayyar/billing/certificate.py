@@ -40,7 +40,8 @@ def certify(connection: Connection, run_id: int, *, profile: Profile, now: dt.da
     """
     period = _period(connection, run_id)
     for table in ("billing_bill", "ledger_transfer", "notifications_message"):
-        build_indexes(connection, table=table, period=period)
+        with connection.transaction():
+            build_indexes(connection, table=table, period=period)
     with connection.transaction():
         state, known = _one(
             connection, "SELECT state, certificate FROM billing_billrun WHERE id = %s FOR UPDATE", run_id

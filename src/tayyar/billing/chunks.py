@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 LEASE_SECONDS = 60
+WORKER = "tayyar bill run worker"  # the application name of a worker's connection
 _WAIT_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 
@@ -132,12 +133,26 @@ def done(connection: psycopg.Connection[Any], lease: Lease, outcome: Outcome, *,
     )
 
 
-def put_back(connection: psycopg.Connection[Any], lease: Lease) -> None:
-    """Give up a lease so that it can be claimed at once."""
+def put_back(connection: psycopg.Connection[Any], lease: Lease, *, error: str = "") -> None:
+    """Give up a lease so that it can be claimed at once; `error` says what was in the way."""
     connection.execute(
-        """UPDATE billing_billrunchunk SET state = 'PENDING', leased_until = NULL
+        """UPDATE billing_billrunchunk SET state = 'PENDING', leased_until = NULL, error = %s
            WHERE id = %s AND token = %s AND state = 'LEASED'""",
-        [lease.chunk_id, lease.token],
+        [error[:4000], lease.chunk_id, lease.token],
+    )
+
+
+def end_overdue(connection: psycopg.Connection[Any], *, lease_seconds: float) -> None:
+    """End the sessions of workers whose transaction is older than a lease.
+
+    A worker that froze between its first row and its COMMIT holds its chunk's row: no one could claim it, however
+    long the lease ran out.
+    """
+    connection.execute(
+        """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = %s AND pid <> pg_backend_pid()
+             AND xact_start < clock_timestamp() - make_interval(secs => %s)""",
+        [WORKER, lease_seconds],
     )
 
 

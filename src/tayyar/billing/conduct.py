@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.db import DatabaseError
+from django.db import connection as django
 
 from tayyar.billing import certificate, chunks, run
-from tayyar.billing.worker import connect
+from tayyar.billing.worker import STOPPED, connect, is_lost
 from tayyar.core import clock
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
@@ -24,6 +27,7 @@ from tayyar.profiles import Profile
 
 POLL_SECONDS = 0.1
 RESPAWNS = 20
+ATTEMPTS = 10  # to go on after the connection was lost in planning or certifying
 
 
 def conduct(
@@ -41,31 +45,61 @@ def conduct(
     UserError when chunks failed: they are named with their error, everything else is billed, and the same command
     tries them again.
     """
-    connection = connect(settings.DATABASE_URL)
-    run_id = run.plan(
-        connection, period=period, profile=profile, now=clock.now(), chunk_accounts=chunk_accounts
-    )
-    chunks.retry_failed(connection, run_id)
-    _work(
-        connection, run_id, period=period, workers=workers or os.cpu_count() or 1, lease_seconds=lease_seconds
-    )
-    _refuse_failed(connection, run_id, period)
-    signed = certificate.certify(connection, run_id, profile=profile, now=clock.now())
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _stages(
+                period=period,
+                profile=profile,
+                workers=workers or os.cpu_count() or 1,
+                chunk_accounts=chunk_accounts,
+                lease_seconds=lease_seconds,
+                tell=tell,
+            )
+        except (psycopg.Error, DatabaseError) as error:
+            cause = error if isinstance(error, psycopg.Error) else error.__cause__
+            if not isinstance(cause, psycopg.OperationalError):
+                raise
+            if not is_lost(cause) or attempt == ATTEMPTS:
+                raise UserError(_stopped(period, str(cause))) from None
+    raise AssertionError("unreachable")
+
+
+def _stages(
+    *,
+    period: Period,
+    profile: Profile,
+    workers: int,
+    chunk_accounts: int,
+    lease_seconds: float,
+    tell: bool,
+) -> dict[str, Any]:
+    """Plan to release, each of which finds by itself what is done already."""
+    with closing(connect(settings.DATABASE_URL)) as connection:
+        run_id = run.plan(
+            connection, period=period, profile=profile, now=clock.now(), chunk_accounts=chunk_accounts
+        )
+        chunks.retry_failed(connection, run_id)
+    _work(run_id, period=period, workers=workers, lease_seconds=lease_seconds)
+    with closing(connect(settings.DATABASE_URL)) as connection:
+        _refuse_failed(connection, run_id, period)
+        signed = certificate.certify(connection, run_id, profile=profile, now=clock.now())
     if tell:
+        if django.connection is not None and not django.is_usable():
+            django.close()  # it is from before a restart of the database
         release_messages(period=period, kind=MessageKind.BILL_ISSUED, now=clock.now())
-    connection.close()
     return signed
 
 
-def _work(
-    connection: psycopg.Connection[Any], run_id: int, *, period: Period, workers: int, lease_seconds: float
-) -> None:
+def _work(run_id: int, *, period: Period, workers: int, lease_seconds: float) -> None:
+    """Keep local workers at it until every chunk is done or failed."""
+    connection = connect(settings.DATABASE_URL)
     tally = chunks.tally(connection, run_id)
     todo = tally["chunks"] - tally["done"]
     if not todo:
+        connection.close()
         return
     processes = [_spawn(run_id, lease_seconds) for _ in range(min(workers, todo))]
-    respawns = 0
+    respawns, stopped = 0, False
     with progress(f"Billing {period}", total=_accounts(connection), unit="accounts") as bar:
         shown = 0
         try:
@@ -74,17 +108,23 @@ def _work(
                 connection, tally = _tally(connection, run_id)
                 bar.advance(tally["eligible"] - shown)
                 shown = tally["eligible"]
+                if tally["done"] + tally["failed"] == tally["chunks"]:
+                    break
                 ended = [process for process in processes if process.poll() is not None]
                 processes = [process for process in processes if process.poll() is None]
                 for process in ended:
-                    if process.returncode and respawns < RESPAWNS:
+                    stopped |= process.returncode == STOPPED
+                    if process.returncode not in (0, STOPPED) and respawns < RESPAWNS:
                         respawns += 1
                         processes.append(_spawn(run_id, lease_seconds))
         finally:
             for process in processes:
-                process.terminate()
+                process.kill()  # they have nothing left to do, or may be frozen: what they did not commit is not there
             for process in processes:
                 process.wait()
+    if stopped and tally["done"] + tally["failed"] < tally["chunks"]:
+        raise UserError(_stopped(period, _reason(connection, run_id)))
+    connection.close()
 
 
 def _spawn(run_id: int, lease_seconds: float) -> "subprocess.Popen[bytes]":
@@ -110,6 +150,22 @@ def _accounts(connection: psycopg.Connection[Any]) -> int:
         "SELECT reltuples::bigint FROM pg_class WHERE oid = 'customers_customeraccount'::regclass"
     ).fetchone()
     return max(int(row[0]), 0) if row else 0
+
+
+def _stopped(period: Period, reason: str) -> str:
+    return (
+        f"The run of {period} stopped. {reason.strip()}\n"
+        "Mend the cause and give the same command again: it goes on where it stopped."
+    )
+
+
+def _reason(connection: psycopg.Connection[Any], run_id: int) -> str:
+    """Why workers stopped; empty when not even that could be written, then they said it on standard error."""
+    row = connection.execute(
+        "SELECT error FROM billing_billrunchunk WHERE run_id = %s AND state = 'PENDING' AND error <> '' LIMIT 1",
+        [run_id],
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _refuse_failed(connection: psycopg.Connection[Any], run_id: int, period: Period) -> None:

@@ -5,6 +5,7 @@ on other machines joins through the job queue. It survives a restart of the data
 chunk stops only that chunk.
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -15,36 +16,55 @@ import psycopg
 
 from tayyar.billing import chunks
 from tayyar.core import clock
+from tayyar.core.errors import UserError
 from tayyar.profiles import Profile
 
 RECONNECT_SECONDS = 120.0
 IDLE_SECONDS = 0.1
+TRIES = 20  # of a chunk that deadlocks or times out, before it is failed
+STOPPED = 2  # exit code: the database cannot go on, and starting another worker would not help
+
+# Classes of SQLSTATE (PostgreSQL, appendix A).
+_LOST = ("08", "57P0", "25P03", "25P04")  # connection, shutdown, crash; a transaction that took too long
+_PASSING = ("40", "55P03", "57014")  # deadlock, serialization, lock not there, statement cancelled
+_NO_RESOURCES = ("53", "58")  # disk full, out of memory; system errors
 
 
-def connect(url: str) -> psycopg.Connection[Any]:
-    """A connection of its own, in autocommit; waits for a database that is restarting."""
+def connect(url: str, *, name: str = "tayyar bill run") -> psycopg.Connection[Any]:
+    """A connection of its own, in autocommit; waits for a database that is restarting. UserError when it does not."""
     deadline = time.monotonic() + RECONNECT_SECONDS
     while True:
         try:
-            return psycopg.connect(
-                url, autocommit=True, application_name="tayyar bill run", prepare_threshold=None
-            )
-        except psycopg.OperationalError:
+            return psycopg.connect(url, autocommit=True, application_name=name, prepare_threshold=None)
+        except psycopg.OperationalError as error:
             if time.monotonic() > deadline:
-                raise
+                raise UserError(
+                    f"The database did not answer for {RECONNECT_SECONDS:.0f} s: {str(error).strip()}\n"
+                    "Start it, then give the same command again: it goes on where it stopped."
+                ) from None
             time.sleep(0.2)
 
 
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection went, so that what was under way may be done or not. libpq's own have no SQLSTATE."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(_LOST)
+
+
 def work(run_id: int, *, url: str, profile: Profile, lease_seconds: float = chunks.LEASE_SECONDS) -> int:
-    """Do chunks of the run until none is left or in work elsewhere. Returns how many this worker wrote."""
+    """Do chunks of the run until none is left or in work elsewhere. Returns how many this worker wrote.
+
+    UserError when the database does not come back, or cannot go on: the chunk is put back then.
+    """
     from tayyar.billing import run
 
-    connection, facts, written = connect(url), None, 0
+    connection, facts, written = connect(url, name=chunks.WORKER), None, 0
     lease: chunks.Lease | None = None
     while True:
         try:
             if connection.closed:
-                connection = connect(url)
+                connection = connect(url, name=chunks.WORKER)
                 if lease:
                     chunks.put_back(connection, lease)
             lease = None
@@ -54,28 +74,37 @@ def work(run_id: int, *, url: str, profile: Profile, lease_seconds: float = chun
                 tally = chunks.tally(connection, run_id)
                 if tally["done"] + tally["failed"] == tally["chunks"]:
                     return written
+                chunks.end_overdue(connection, lease_seconds=lease_seconds)
                 time.sleep(IDLE_SECONDS)
                 continue
             written += run.process(connection, facts, lease, clock.now())
         except chunks.LeaseLost:
             continue
-        except psycopg.OperationalError as error:
-            if not _is_disconnected(connection):
-                if lease is None:
-                    raise
-                chunks.fail(connection, lease, str(error))  # such as a full disk: stop, do not spin
-            else:
+        except psycopg.Error as error:
+            if connection.closed or is_lost(error):
                 connection.close()
-        except psycopg.errors.SerializationFailure:
-            continue
+                continue
+            state = error.sqlstate or ""
+            if state.startswith(_NO_RESOURCES):
+                reason = f"The database cannot go on: {str(error).strip()}"
+                if lease:
+                    with contextlib.suppress(
+                        psycopg.Error
+                    ):  # a full disk may refuse even this; then the lease runs out
+                        chunks.put_back(connection, lease, error=reason)
+                raise UserError(reason) from None
+            if lease is None:
+                raise
+            if state.startswith(_PASSING) and lease.token < TRIES:
+                chunks.put_back(connection, lease)
+            else:
+                chunks.fail(connection, lease, traceback.format_exc())
+        except UserError:
+            raise
         except Exception:
-            if lease is None or _is_disconnected(connection):
+            if lease is None:
                 raise
             chunks.fail(connection, lease, traceback.format_exc())
-
-
-def _is_disconnected(connection: psycopg.Connection[Any]) -> bool:
-    return connection.closed or connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.UNKNOWN
 
 
 def main() -> int:
@@ -89,7 +118,11 @@ def main() -> int:
     django.setup()
     from tayyar.billing.installation import installed_profile
 
-    work(run_id, url=settings.DATABASE_URL, profile=installed_profile(), lease_seconds=lease_seconds)
+    try:
+        work(run_id, url=settings.DATABASE_URL, profile=installed_profile(), lease_seconds=lease_seconds)
+    except UserError as error:
+        print(f"tayyar: {error}", file=sys.stderr)
+        return STOPPED
     return 0
 
 

@@ -49,7 +49,9 @@ def ensure_partition(cursor: Executes, *, table: str, period: Period, indexed: b
 
 
 def build_indexes(cursor: Executes, *, table: str, period: Period) -> None:
-    """Build the partition's secondary indexes unless they exist, and gather its statistics."""
+    """Build the partition's secondary indexes unless they exist, and gather its statistics. In a transaction, as two
+    builders of one index wait for each other by its lock."""
+    cursor.execute(f"SELECT pg_advisory_xact_lock(hashtext('{table}'))")
     _index(cursor, table=table, period=period)
     cursor.execute(f"ANALYZE {partition_name(table, period)}")
 
