@@ -36,7 +36,11 @@ def bill_period(period: str) -> None:
         conduct(period=wanted, profile=profile)
     except UserError as error:
         audit.record(
-            actor="worker", action="BILL_RUN_STOPPED", subject=f"run:{period}", now=clock.now(), why=str(error)
+            actor="worker",
+            action="BILL_RUN_STOPPED",
+            subject=f"run:{period}",
+            now=clock.now(),
+            why=str(error),
         )
 
 

@@ -6,3 +6,5 @@ urlpatterns = [
     path("", include("tayyar.portal.urls")),
     path("console/", include("tayyar.console.urls")),
 ]
+handler404 = "tayyar.portal.views.not_found"
+handler500 = "tayyar.portal.views.server_error"

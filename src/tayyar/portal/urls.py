@@ -1,6 +1,16 @@
 """Addresses of the subscriber's pages."""
 
-from django.urls import URLPattern
+from django.templatetags.static import static
+from django.urls import path
+from django.views.generic import RedirectView
+
+from tayyar.portal import views
 
 app_name = "portal"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("b/<str:token>", views.bill_page, name="bill"),
+    path("b/<str:token>/bill.pdf", views.bill_document, name="bill_pdf"),
+    path("favicon.ico", RedirectView.as_view(url=static("portal/icon.svg")), name="icon"),
+    path("healthz", views.health, name="health"),
+]

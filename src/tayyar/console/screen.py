@@ -1,0 +1,205 @@
+"""One staff screen: who looks, in which language, and how this country writes its numbers.
+
+Owns the door (sign-in, role), the headers and the formatting of every figure. Holds no rule of billing.
+Next: runs.py and held.py build contexts with it.
+"""
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tayyar.billing.documents.words import LANGUAGE_NAMES, counted
+from tayyar.billing.installation import installed_profile
+from tayyar.billing.reasons import REASONS
+from tayyar.console import roles
+from tayyar.console.words import WORDS
+from tayyar.core import text, web
+from tayyar.core.errors import UserError
+from tayyar.core.periods import Period
+from tayyar.core.text import RTL_LANGUAGES, Formats
+from tayyar.profiles import Profile
+
+LANGUAGE_SECONDS = 365 * 86_400
+NO_VALUE = "–"
+
+
+class Screen:
+    """What a view needs to answer one member of staff."""
+
+    def __init__(self, request: HttpRequest, profile: Profile | None) -> None:
+        self.request, self.lang = request, web.language(request)
+        self.words = WORDS[self.lang]
+        self.rtl = self.lang in RTL_LANGUAGES
+        self._profile = profile
+        self.formats = profile.formats if profile else Formats()
+
+    @property
+    def profile(self) -> Profile:
+        """The installation's country; UserError when none was chosen."""
+        return self._profile or installed_profile()
+
+    @property
+    def actor(self) -> str:
+        """The user as the audit log names them."""
+        return f"user:{self.request.user.pk}"
+
+    @property
+    def can_act(self) -> bool:
+        """Whether the user is a billing manager."""
+        return roles.can_act(self.request.user)
+
+    # Words and figures
+
+    def say(self, key: str, **values: str) -> SafeString:
+        """A sentence with its values set in; numbers keep their direction."""
+        return format_html(self.words[key], **values)
+
+    def reason(self, code: str) -> str:
+        """Why an account was held or rejected, in words; the code itself when it is new."""
+        return REASONS[self.lang].get(code, code)
+
+    def plain(self, value: int, *, decimals: int = 0, signed: bool = False) -> str:
+        """A number as text, for charts and attributes."""
+        return text.format_number(value, self.lang, self.formats.digits, decimals=decimals, signed=signed)
+
+    def num(self, value: int) -> SafeString:
+        """A whole number as markup."""
+        return format_html('<bdi dir="ltr">{}</bdi>', self.plain(value))
+
+    def counted(self, noun: str, count: int) -> str:
+        """ "61 days", with the noun in the form that the count asks for."""
+        return counted(noun, count, self.lang, self.plain(count))
+
+    def code(self, value: object) -> SafeString:
+        """An account number, serial or hash: left to right in any text."""
+        return format_html('<bdi dir="ltr" class="code">{}</bdi>', value)
+
+    def money(self, amount_minor: int, *, unit: bool = True) -> SafeString:
+        """An amount with all its decimals and, unless a column says it, the currency."""
+        currency = self.profile.currency
+        shown = text.format_amount(amount_minor, currency, self.lang, self.formats)
+        word = text.currency_word(currency, self.lang, self.formats)
+        if not unit:
+            return format_html('<bdi dir="ltr">{}</bdi>', shown)
+        return format_html(
+            '<span class="money"><bdi dir="ltr">{}</bdi> <small>{}</small></span>', shown, word
+        )
+
+    def energy(self, energy_wh: int | None, *, unit: bool = True) -> SafeString:
+        """Wh as kWh, exact; a dash for what was not measured."""
+        if energy_wh is None:
+            return format_html("{}", NO_VALUE)
+        shown = text.format_energy(energy_wh, self.lang, self.formats)
+        if not unit:
+            return format_html('<bdi dir="ltr">{}</bdi>', shown)
+        return format_html(
+            '<span class="money"><bdi dir="ltr">{}</bdi> <small>{}</small></span>', shown, self.words["kwh"]
+        )
+
+    def percent(self, now: int, before: int) -> SafeString:
+        """The change from `before` to `now` in percent, signed; a dash where there is nothing to compare."""
+        if before <= 0:
+            return format_html("{}", NO_VALUE)
+        permille = (now - before) * 1000 // before
+        return format_html('<bdi dir="ltr">{}%</bdi>', self.plain(permille, decimals=1, signed=True))
+
+    def day(self, day: dt.date) -> str:
+        """A date in words."""
+        return text.format_date(day, self.lang, self.formats)
+
+    def month(self, period: Period) -> str:
+        """A period in words."""
+        return text.format_month(period.start, self.lang, self.formats)
+
+    def moment(self, moment: dt.datetime) -> SafeString:
+        """Date and time of day where the utility is."""
+        zone = zoneinfo.ZoneInfo(self._profile.timezone if self._profile else "UTC")
+        local = moment.astimezone(zone)
+        clock = text.localise_digits(f"{local:%H:%M}", self.lang, self.formats.digits)
+        return format_html('{} <bdi dir="ltr">{}</bdi>', self.day(local.date()), clock)
+
+    # Answers
+
+    def page(self, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+        """Render a template with what every screen shows."""
+        profile, user = self._profile, self.request.user
+        common = {
+            "lang": self.lang,
+            "dir": "rtl" if self.rtl else "ltr",
+            "w": self.words,
+            "utility": profile.utility_names[self.lang] if profile else "",
+            "user_name": user.get_username() if user.is_authenticated else "",
+            "can_act": self.can_act,
+            "languages": [
+                {"code": code, "name": name, "href": self._in_language(code), "current": code == self.lang}
+                for code, name in LANGUAGE_NAMES.items()
+            ],
+        }
+        return self.seal(render(self.request, template, {**common, **context}, status=status))
+
+    def seal(self, response: HttpResponse) -> HttpResponse:
+        """Headers of a staff answer. The referrer stays on this site, as the form protection reads it."""
+        response["Cache-Control"] = "private, no-store"
+        response["Referrer-Policy"] = "same-origin"
+        response["Content-Language"] = self.lang
+        if self.request.GET.get("lang") == self.lang:
+            response.set_cookie(
+                settings.LANGUAGE_COOKIE_NAME,
+                self.lang,
+                max_age=LANGUAGE_SECONDS,
+                path="/console/",
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+    def _in_language(self, code: str) -> str:
+        query = self.request.GET.copy()
+        query["lang"] = code
+        return f"?{query.urlencode()}"
+
+
+View = Callable[..., HttpResponse]
+
+
+def staff(*, acting: bool = False) -> Callable[[View], View]:
+    """A view for staff, called as view(screen, **address). `acting`: billing managers only.
+
+    A UserError becomes a page with its message: what happened and what to do next.
+    """
+
+    def door(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, **address: Any) -> HttpResponse:
+            if not roles.can_read(request.user):
+                return redirect_to_login(request.get_full_path())
+            try:
+                screen = Screen(request, installed_profile())
+            except UserError as error:
+                return refused(Screen(request, None), str(error), status=409)
+            if acting and not screen.can_act:
+                return refused(screen, screen.words["managers_only"], status=403)
+            try:
+                return view(screen, **address)
+            except UserError as error:
+                return refused(screen, str(error), status=409)
+
+        return answer
+
+    return door
+
+
+def refused(screen: Screen, message: str, *, status: int) -> HttpResponse:
+    """A page that says what could not be done, with the platform's own message."""
+    context = {"title": screen.words["refused_title"], "message": message}
+    return screen.page("console/refused.html", context, status=status)
