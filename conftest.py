@@ -7,11 +7,17 @@ import pytest
 
 from tayyar.core import postgres
 
+_DATABASE = {"db", "transactional_db", "live_server", "books"}
+
 
 @pytest.fixture(scope="session", autouse=True)
 def audit_log_can_be_emptied(request: pytest.FixtureRequest) -> None:
     """Django empties all tables between tests; outside tests the audit log refuses that."""
-    if not any("db" in name for item in request.session.items for name in getattr(item, "fixturenames", ())):
+    items = request.session.items
+    if not any(
+        item.get_closest_marker("django_db") or _DATABASE & set(getattr(item, "fixturenames", ()))
+        for item in items
+    ):
         return
     request.getfixturevalue("django_db_setup")
     blocker = request.getfixturevalue("django_db_blocker")

@@ -15,4 +15,5 @@ class BillingConfig(AppConfig):
         from tayyar.notifications.content import register_content
         from tayyar.notifications.models import MessageKind
 
-        register_content(MessageKind.BILL_ISSUED, bill_issued_facts)
+        for kind in (MessageKind.BILL_ISSUED, MessageKind.SINGLE_BILL_ISSUED):
+            register_content(kind, bill_issued_facts)

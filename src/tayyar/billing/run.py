@@ -42,6 +42,7 @@ from tayyar.tariffs.kernel import charge
 
 CHUNK_ACCOUNTS = 20_000
 BILL_PRIORITY = 5
+SEASONAL_DOUBTS = ["HIGH_USE", "LOW_USE", "ZERO_USE", "NO_HISTORY"]  # last year may explain these
 WEIGHTS = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor")
 
 
@@ -187,13 +188,14 @@ def measured(connection: psycopg.Connection[Any], facts: RunFacts, selection: Se
     """
     due = selection.due
     result = measure(due, selection.openings, selection.readings, selection.installations, facts.rules)
-    doubtful = result.filter(
-        pl.col("is_estimated") | pl.col("hold").is_in(["HIGH_USE", "LOW_USE", "ZERO_USE", "NO_HISTORY"])
-    )
-    if not doubtful.is_empty() and (facts.older or facts.recent):
-        due = with_last_year(connection, facts, due, doubtful["row"])
-        again = measure(due, selection.openings, selection.readings, selection.installations, facts.rules)
-        result = again
+    doubtful = result.filter(pl.col("is_estimated") | pl.col("hold").is_in(SEASONAL_DOUBTS))["row"]
+    if not doubtful.is_empty():
+        informed = with_last_year(connection, facts, due, doubtful)
+        if informed is not due:
+            due = informed
+            result = measure(
+                due, selection.openings, selection.readings, selection.installations, facts.rules
+            )
     return due.drop("start_date", "recent_daily_wh").join(result, on="row", how="left", maintain_order="left")
 
 
@@ -254,15 +256,20 @@ def sorted_out(bills: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def billed(facts: RunFacts, bills: pl.DataFrame, first_serial: int) -> pl.DataFrame:
     """shapes.BILLS (and language, channels): numbered in account order, with the account's balance before each."""
     serials = np.arange(first_serial, first_serial + bills.height, dtype=np.int64)
-    run_total = pl.col("total_minor").cum_sum().over("account_id")
-    before = pl.col("carried_minor") + run_total - pl.col("total_minor")
+    totals, account = bills["total_minor"].to_numpy(), bills["account_id"].to_numpy()
+    run_total = totals
+    if (
+        account[1:] == account[:-1]
+    ).any():  # an account with several agreements: each bill stands on the ones before
+        run_total = bills.select(pl.col("total_minor").cum_sum().over("account_id")).to_series().to_numpy()
+    to_date = bills["carried_minor"].to_numpy() + run_total
     return bills.with_columns(
         number=pl.Series(numbers.bill_number(facts.period, numbers.RUN, serials), dtype=pl.Int64),
         period=pl.lit(facts.period.number, pl.Int32),
         issue_date=pl.lit(facts.issue_date),
         due_date=pl.lit(facts.due_date),
-        billed_to_date_minor=pl.col("carried_minor") + run_total,
-        balance_before_minor=before + pl.col("single_minor"),
+        billed_to_date_minor=pl.Series(to_date),
+        balance_before_minor=pl.Series(to_date - totals) + pl.col("single_minor"),
         year_wh=pl.col("year_wh") + pl.col("energy_wh"),
         revision=pl.lit(0, pl.Int16),
         kind=pl.when("is_final")
@@ -300,11 +307,13 @@ def posted(facts: RunFacts, bills: pl.DataFrame, chunk_index: int, now: dt.datet
     return pl.concat([receivables, pl.DataFrame(rows, schema=receivables.schema, orient="row")])
 
 
-def queued(bills: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:
+def queued(
+    bills: pl.DataFrame, now: dt.datetime, kind: MessageKind = MessageKind.BILL_ISSUED
+) -> pl.DataFrame:
     """shapes.MESSAGES: one per bill whose account has a channel."""
     return bills.filter(pl.col("channels") != 0).select(
         "period",
-        pl.lit(MessageKind.BILL_ISSUED.value, pl.Int16).alias("kind"),
+        pl.lit(kind.value, pl.Int16).alias("kind"),
         pl.col("number").alias("ref"),
         pl.lit(0, pl.Int16).alias("recipient"),
         "account_id",

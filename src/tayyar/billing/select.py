@@ -80,11 +80,9 @@ def select(
         due = _without_newcomers(facts, due, readings)
     openings = openings.join(due.select("row"), on="row", how="semi")
     wanted = needs_installations(due, openings, readings).to_numpy()
-    due = (
-        due.join(_usage_points(connection, keys), on="usage_point_id", how="left", maintain_order="left")
-        .join(_channels(connection, first, end), on="account_id", how="left", maintain_order="left")
-        .join(_balances(connection, first, end), on="account_id", how="left", maintain_order="left")
-        .with_columns(pl.col("channels").fill_null(0), pl.col("single_minor").fill_null(0))
+    channels = _channels(connection, first, end)
+    due = due.join(channels, on="account_id", how="left", maintain_order="left").with_columns(
+        pl.col("channels").fill_null(0)
     )
     return Selection(due, openings, readings, _installations(connection, wanted))
 
@@ -118,13 +116,23 @@ def _empty(shape: Shape) -> pl.DataFrame:
 
 
 def _agreements(connection: psycopg.Connection[Any], facts: RunFacts, first: int, end: int) -> pl.DataFrame:
+    """The chunk's agreements with their account, usage point, and what was posted to the account one by one."""
+    span = f"a.account_id >= {first} AND a.account_id < {end} AND a.start_date < DATE '{facts.limit}'"
+    row = connection.execute(
+        f"SELECT count(*), min(usage_point_id), max(usage_point_id) FROM customers_agreement a WHERE {span}"
+    ).fetchone()
+    assert row is not None
+    count, low, high = row
+    near = f"AND u.id BETWEEN {low} AND {high}" if count and high - low < _DENSE * count else ""
     return read_frame(
         connection,
         f"""SELECT a.id, a.account_id, a.usage_point_id, a.category, a.start_date, COALESCE(a.end_date, {NO_END}),
-                   c.language, c.is_entitled
-            FROM customers_agreement a JOIN customers_customeraccount c ON c.id = a.account_id
-            WHERE a.account_id >= {first} AND a.account_id < {end} AND c.id >= {first} AND c.id < {end}
-              AND a.start_date < DATE '{facts.limit}'""",
+                   c.language, c.is_entitled, u.breaker_a, u.service_centre_id::int4, COALESCE(l.balance_minor, 0)
+            FROM customers_agreement a
+            JOIN customers_customeraccount c ON c.id = a.account_id AND c.id >= {first} AND c.id < {end}
+            JOIN metering_usagepoint u ON u.id = a.usage_point_id {near}
+            LEFT JOIN ledger_ledgeraccount l ON l.id = a.account_id AND l.id >= {first} AND l.id < {end}
+            WHERE {span}""",
         shapes.AGREEMENTS,
     ).sort("account_id", "agreement_id")
 
@@ -339,27 +347,12 @@ def _without_newcomers(facts: RunFacts, due: pl.DataFrame, readings: pl.DataFram
     return due.filter(~waiting)
 
 
-def _usage_points(
-    connection: psycopg.Connection[Any], keys: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> pl.DataFrame:
-    if not keys.size:
-        return _empty(shapes.USAGE_POINTS)
-    query = f"""SELECT id, breaker_a, service_centre_id::int4 FROM metering_usagepoint WHERE {_range("id", keys)}"""
-    return read_frame(connection, query, shapes.USAGE_POINTS)
-
-
 def _channels(connection: psycopg.Connection[Any], first: int, end: int) -> pl.DataFrame:
     """Bit mask of the channels through which each account can be reached."""
     query = f"""SELECT account_id, bit_or((1 << channel)::int2) FROM customers_contactpoint
                 WHERE account_id >= {first} AND account_id < {end} AND is_active AND verified_at IS NOT NULL
                 GROUP BY account_id"""
     return read_frame(connection, query, shapes.CHANNELS)
-
-
-def _balances(connection: psycopg.Connection[Any], first: int, end: int) -> pl.DataFrame:
-    """What was posted to each account one by one: payments, credit notes, single bills."""
-    query = f"SELECT id, balance_minor FROM ledger_ledgeraccount WHERE id >= {first} AND id < {end}"
-    return read_frame(connection, query, shapes.BALANCES)
 
 
 def _installations(

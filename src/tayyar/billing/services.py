@@ -24,8 +24,10 @@ from tayyar.core.periods import Period
 from tayyar.customers.models import Agreement
 from tayyar.ledger import services as ledger
 from tayyar.ledger.models import LedgerAccount, SystemAccount, TransferKind
-from tayyar.metering.measure import RELEASABLE, measure
 from tayyar.metering.corrections import correct_reading
+from tayyar.metering.measure import RELEASABLE, measure
+from tayyar.notifications.models import MessageKind
+from tayyar.notifications.services import release_messages
 from tayyar.profiles import Profile
 
 LEGS = (
@@ -292,7 +294,9 @@ def _bill_one(
     write_frame(raw, "billing_bill", shapes.BILLS, bills)
     amounts = bills.select(run.WEIGHTS).to_dicts()[0]
     _post(period, number, agreement.account_id, amounts, TransferKind.BILL, now)
-    write_frame(raw, "notifications_message", shapes.MESSAGES, run.queued(bills, now))
+    told = run.queued(bills, now, MessageKind.SINGLE_BILL_ISSUED)
+    write_frame(raw, "notifications_message", shapes.MESSAGES, told)
+    release_messages(period=period, kind=MessageKind.SINGLE_BILL_ISSUED, now=now)
     return number
 
 

@@ -11,10 +11,11 @@ AGREEMENTS: Shape = {
     "agreement_end": "date",
     "language": "int2",
     "entitled": "bool",
+    "breaker_a": "int4",
+    "service_centre_id": "int4",
+    "single_minor": "int8",
 }
-USAGE_POINTS: Shape = {"usage_point_id": "int8", "breaker_a": "int4", "service_centre_id": "int4"}
 CHANNELS: Shape = {"account_id": "int8", "channels": "int2"}
-BALANCES: Shape = {"account_id": "int8", "single_minor": "int8"}
 READINGS: Shape = {
     "usage_point_id": "int8",
     "meter_id": "int8",

@@ -6,7 +6,8 @@ from django.db import models
 class MessageKind(models.IntegerChoices):
     """Why a person is told something."""
 
-    BILL_ISSUED = 1, "BILL_ISSUED"
+    BILL_ISSUED = 1, "BILL_ISSUED"  # by the run; sent once it is certified
+    SINGLE_BILL_ISSUED = 2, "SINGLE_BILL_ISSUED"  # made by itself, sent at once
 
 
 class MessageState(models.IntegerChoices):

@@ -89,8 +89,8 @@ def _rebill(arguments: argparse.Namespace) -> int:
 
 def _view(text: str) -> "tuple[BillView, str]":
     """The bill as a view, and the language of its customer."""
-    from tayyar.billing.queries import bill_by_number, language_of
     from tayyar.billing.numbers import parse_bill_number
+    from tayyar.billing.queries import bill_by_number, language_of
 
     view = bill_by_number(number=parse_bill_number(text))
     return view, language_of(account_number=view.account_number)

@@ -1,0 +1,284 @@
+"""The bill run against what it cannot do without: writing its own rows, and against the ORM doing the same.
+
+Both sides run on the same machine and database, committed, fsync on, default durability:
+    raw        the rows of the run COPYed in binary, over as many connections as the run has workers, into tables of
+               the same definition, and the same indexes built after
+    save()     the same bills, transfers and messages by Django's save(), a thousand to a transaction
+    bulk       the same by bulk_create
+"""
+
+import itertools
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+TABLES = ("billing_bill", "ledger_transfer", "notifications_message")
+WORKERS = max(2, os.cpu_count() or 1)
+ORM_BILLS = 2_000
+BLOCK = 4 << 20
+
+
+def run(n: int, *, repeat: int = 1) -> dict[str, Any]:
+    """Generate `n` accounts, bill two months, and time the second against the baselines."""
+    from django.conf import settings
+
+    from tayyar.billing.certificate import verify
+    from tayyar.billing.conduct import conduct
+    from tayyar.billing.worker import connect
+    from tayyar.core.periods import Period
+
+    profile, periods, generate_seconds = _population(n, months=1 + repeat)
+    conduct(period=periods[0], profile=profile, tell=False)
+    raws, runs = [], []
+    certificate: dict[str, Any] = {}
+    for period in periods[1:]:
+        _settle(settings.DATABASE_URL)
+        started = time.perf_counter()
+        certificate = conduct(period=period, profile=profile, tell=False)
+        runs.append(time.perf_counter() - started)
+        _settle(settings.DATABASE_URL)
+        raws.append(_raw_seconds(settings.DATABASE_URL, period))
+    last = periods[-1]
+    verify_started = time.perf_counter()
+    with connect(settings.DATABASE_URL) as connection:
+        problems = verify(connection, last)
+    assert not problems, problems
+    verify_seconds = time.perf_counter() - verify_started
+    billed = certificate["accounts"]["billed"]
+    seconds = statistics.median(runs)
+    save, bulk = _orm_seconds_per_bill(last)
+    ratios = [raw / whole for raw, whole in zip(raws, runs, strict=True)]
+    return {
+        "accounts": n,
+        "billed": billed,
+        "generate_seconds": generate_seconds,
+        "run_seconds": seconds,
+        "accounts_per_second": n / seconds,
+        "raw_copy_seconds": statistics.median(raws),
+        "raw_over_run": statistics.median(ratios),
+        "times_faster_than_save": save / (seconds / billed),
+        "times_faster_than_bulk_create": bulk / (seconds / billed),
+        "verify_seconds": verify_seconds,
+        "peak_python_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        "conductor_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "period": str(Period.parse(certificate["period"])),
+    }
+
+
+def run_thirteen(n: int) -> dict[str, Any]:
+    """The thirteenth monthly run on the same database against the first and the second."""
+    from django.conf import settings
+
+    from tayyar.billing.conduct import conduct
+
+    profile, periods, _ = _population(n, months=13)
+    seconds = []
+    for period in periods:
+        _settle(settings.DATABASE_URL)
+        started = time.perf_counter()
+        conduct(period=period, profile=profile, tell=False)
+        seconds.append(time.perf_counter() - started)
+    return {
+        "accounts": n,
+        "seconds": [round(value, 2) for value in seconds],
+        "thirteenth_over_first": seconds[12] / seconds[0],
+        "thirteenth_over_second": seconds[12] / seconds[1],
+    }
+
+
+def _population(n: int, *, months: int) -> tuple[Any, Any, float]:
+    from django.conf import settings
+
+    from tayyar.billing.installation import choose_profile
+    from tayyar.billing.worker import connect
+    from tayyar.core import clock
+    from tayyar.demo.answers import answer_for_demo
+    from tayyar.demo.population import generate, last_readable_period
+
+    answer_for_demo("sa")
+    profile = choose_profile("sa")
+    started = time.perf_counter()
+    with connect(settings.DATABASE_URL) as connection:
+        periods = generate(
+            connection,
+            profile=profile,
+            accounts=n,
+            last=last_readable_period(clock.today(), profile),
+            months=months,
+            seed=1,
+        )
+    return profile, periods, time.perf_counter() - started
+
+
+def _settle(url: str) -> None:
+    """Let neither side pay for dirty pages that the other left."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+
+
+def _raw_seconds(url: str, period: Any) -> float:
+    """Seconds to COPY the run's rows, over WORKERS connections, and to build its indexes."""
+    from tayyar.core.partitions import INDEXES, partition_name
+
+    with tempfile.TemporaryDirectory(dir=os.environ["TAYYAR_DATA"]) as folder:
+        files = _dump(url, period, Path(folder))
+        with psycopg.connect(url, autocommit=True) as connection:
+            for table in TABLES:
+                source = partition_name(table, period)
+                connection.execute(f"DROP TABLE IF EXISTS raw_{table}")
+                connection.execute(f"CREATE TABLE raw_{table} (LIKE {source} INCLUDING CONSTRAINTS)")
+                keys = connection.execute(
+                    "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
+                    "WHERE conrelid = %s::regclass AND contype = 'p'",
+                    [source],
+                ).fetchone()
+                assert keys is not None
+                connection.execute(f"ALTER TABLE raw_{table} ADD {keys[0]}")
+            connection.execute("CHECKPOINT")
+            started = time.perf_counter()
+            queue, lock = iter(files), threading.Lock()
+            loaders = [threading.Thread(target=_load, args=(url, queue, lock)) for _ in range(WORKERS)]
+            for loader in loaders:
+                loader.start()
+            for loader in loaders:
+                loader.join()
+            for table in TABLES:
+                for key, statement in INDEXES[table].items():
+                    connection.execute(statement.format(name=f"raw_{table}_{key}", table=f"raw_{table}"))
+            seconds = time.perf_counter() - started
+            for table in TABLES:
+                connection.execute(f"DROP TABLE raw_{table}")
+    return seconds
+
+
+def _dump(url: str, period: Any, folder: Path) -> list[tuple[str, Path]]:
+    """The run's rows as binary COPY files, a slice of accounts each, in the order in which a run writes them."""
+    columns = {"billing_bill": "account_id", "ledger_transfer": "debit_account_id", "notifications_message": "account_id"}
+    files = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        bounds = [
+            row[0]
+            for row in connection.execute(
+                "SELECT first_account_id FROM billing_billrunchunk c JOIN billing_billrun r ON r.id = c.run_id "
+                "WHERE r.period = %s ORDER BY first_account_id",
+                [period.number],
+            ).fetchall()
+        ]
+        for first, end in itertools.pairwise([*bounds, 2**63 - 1]):
+            for table in TABLES:
+                path = folder / f"{table}-{first}"
+                column = columns[table]
+                query = f"SELECT * FROM {table} WHERE period = {period.number} AND {column} >= {first} AND {column} < {end}"
+                with (
+                    connection.cursor() as cursor,
+                    cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy,
+                    path.open("wb") as handle,
+                ):
+                    for block in copy:
+                        handle.write(block)
+                files.append((table, path))
+    return files
+
+
+def _load(url: str, queue: Any, lock: threading.Lock) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        while True:
+            with lock:
+                table, path = next(queue, (None, None))
+            if path is None:
+                return
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(f"COPY raw_{table} FROM STDIN (FORMAT binary)") as copy,
+                path.open("rb") as handle,
+            ):
+                while block := handle.read(BLOCK):
+                    copy.write(block)
+
+
+def _orm_seconds_per_bill(period: Any) -> tuple[float, float]:
+    """Seconds per bill by save() and by bulk_create, of the same bills with their transfers and messages."""
+    from django.db import connection, transaction
+
+    from tayyar.billing.models import Bill
+    from tayyar.ledger.models import Transfer
+    from tayyar.notifications.models import Message
+
+    bills = list(Bill.objects.filter(period=period.number).order_by("number")[:ORM_BILLS])
+    numbers = [bill.number for bill in bills]
+    transfers = list(Transfer.objects.filter(period=period.number, kind=1, ref__in=numbers))
+    messages = list(Message.objects.filter(period=period.number, ref__in=numbers))
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"CREATE TABLE IF NOT EXISTS {table}_190001 PARTITION OF {table} FOR VALUES IN (190001)")
+    for row in (*bills, *transfers, *messages):
+        row.period = 190001
+    timings = []
+    for way in (_by_save, _by_bulk):
+        with connection.cursor() as cursor:
+            cursor.execute(", ".join(["TRUNCATE billing_bill_190001", "ledger_transfer_190001", "notifications_message_190001"]))
+        started = time.perf_counter()
+        with transaction.atomic():
+            way(bills, transfers, messages)
+        timings.append((time.perf_counter() - started) / len(bills))
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"DROP TABLE {table}_190001")
+    return timings[0], timings[1]
+
+
+def _by_save(*groups: list[Any]) -> None:
+    for group in groups:
+        for row in group:
+            row.save(force_insert=True)
+
+
+def _by_bulk(*groups: list[Any]) -> None:
+    for group in groups:
+        type(group[0]).objects.bulk_create(group, batch_size=1000)
+
+
+def in_own_process(function: str, n: int) -> dict[str, Any]:
+    """Run `function` of this module in a fresh process on a fresh database, so that peaks of memory are its own."""
+    import json
+
+    with tempfile.TemporaryDirectory(prefix="tayyar-bench-", dir=os.environ.get("TAYYAR_BENCH_DIR")) as folder:
+        Path(folder).chmod(0o755)
+        environment = {**os.environ, "TAYYAR_DATA": folder}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.bench_billrun", function, str(n)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    """`python -m tests.benchmarks.bench_billrun run 200000` in a data folder of its own."""
+    import json
+
+    from tayyar.config.cli import prepare_database
+    from tayyar.core import postgres
+
+    prepare_database()
+    try:
+        result = {"run": run, "run_thirteen": run_thirteen}[sys.argv[1]](int(sys.argv[2]))
+        print(json.dumps(result))
+    finally:
+        if not os.environ.get("DATABASE_URL"):
+            postgres.stop(immediate=True)
+
+
+if __name__ == "__main__":
+    main()
