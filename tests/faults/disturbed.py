@@ -30,6 +30,22 @@ class Reference:
     verify: Callable[[psycopg.Connection[Any]], list[str]]
 
 
+def compare(connection: psycopg.Connection[Any], reference: Reference) -> list[str]:
+    """Every check on a finished run: the rules, the certificate, every stored byte, the product's own verification."""
+    period = reference.period
+    return [
+        *invariants.broken(connection, period=period, before=reference.before),
+        *invariants.half_written(connection, period=period),
+        *invariants.differences(
+            "the certificate", reference.certificate, invariants.certificate(connection, period=period)
+        ),
+        *invariants.differences(
+            "the content", reference.content, invariants.content(connection, period=period)
+        ),
+        *reference.verify(connection),
+    ]
+
+
 @dataclass
 class Outcome:
     """What was done to a run and what is wrong with it now."""
@@ -187,21 +203,8 @@ class Disturbed:
         self.ground.operators.clear()
 
     def _check(self) -> None:
-        reference, period = self.reference, self.reference.period
         with self.ground.connect() as connection:
-            for text in (
-                *invariants.broken(connection, period=period, before=reference.before),
-                *invariants.half_written(connection, period=period),
-                *invariants.differences(
-                    "the certificate",
-                    reference.certificate,
-                    invariants.certificate(connection, period=period),
-                ),
-                *invariants.differences(
-                    "the content", reference.content, invariants.content(connection, period=period)
-                ),
-                *reference.verify(connection),
-            ):
+            for text in compare(connection, self.reference):
                 self._found(text)
 
     def _found(self, text: str) -> None:

@@ -23,7 +23,7 @@ from tayyar.core import postgres
 ROOT = Path(__file__).resolve().parents[2]
 NOW = "2026-12-05T06:00:00+00:00"  # the clock stands still, so that posting times are the same in every run
 HISTORY, PERIOD = "2026-10", "2026-11"
-WORKERS = 3
+WORKERS = 2
 LEASE_SECONDS = 2.0
 START, REFERENCE = "start", "reference"  # databases: before the run, and after an undisturbed one
 

@@ -116,7 +116,7 @@ _CONTENT = {
 
 
 def broken(connection: Connection, *, period: int, before: int) -> list[str]:
-    """The rules that do not hold, each with up to three of the rows that break it. `before` is the period billed last."""
+    """The rules that do not hold, each with up to three rows that break it. `before` is the period billed last."""
     found = []
     for rule, query in RULES.items():
         rows = connection.execute(query, {"period": period, "before": before}).fetchall()  # type: ignore[arg-type]
@@ -159,7 +159,7 @@ def certificate(connection: Connection, *, period: int) -> dict[str, Any]:
 def differences(name: str, left: dict[str, Any], right: dict[str, Any]) -> list[str]:
     """Where two answers differ, key by key."""
     return [
-        f"{name} differs in {key}: {json.dumps(left.get(key))[:300]} in the reference, {json.dumps(right.get(key))[:300]} now"
+        f"{name}, {key}: {json.dumps(left.get(key))[:300]} undisturbed, {json.dumps(right.get(key))[:300]} now"
         for key in sorted({*left, *right})
         if left.get(key) != right.get(key)
     ]

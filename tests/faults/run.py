@@ -1,5 +1,5 @@
-"""`python -m tests.faults.run --kills N --seed S`: kill workers, coordinators and the database at random moments of bill
-runs, recover as an operator would, and compare each with a run that was never disturbed. Exit 1 when anything differs.
+"""`python -m tests.faults.run --kills N --seed S`: kill workers, coordinators and the database at random moments of
+bill runs, recover as an operator would, and compare each with a run that was never disturbed. Exit 1 when one differs.
 """
 
 import argparse
@@ -11,12 +11,12 @@ from collections import Counter
 from typing import Any
 
 import psycopg
-from tests.faults import controls, invariants
+from tests.faults import controls, disk, invariants
 from tests.faults.disturbed import Disturbed, Reference
 from tests.faults.ground import HISTORY, PERIOD, REFERENCE, Ground
 
 CHUNKS = 30
-KILLS_PER_RUN = (6, 14)
+KILLS_PER_RUN = (8, 16)
 
 
 def main() -> int:
@@ -54,18 +54,39 @@ def _campaign(ground: Ground, *, kills: int, seed: int, started: float) -> int:
         in_flight += outcome.in_flight
         commands += outcome.commands
         bad += len(outcome.findings)
+        verdict = "DIFFERENT" if outcome.findings else "same"
         print(
-            f"run {runs}: {outcome.kills.total()} kills in {time.monotonic() - began:.0f} s, {outcome.commands} commands: "
-            f"{'DIFFERENT' if outcome.findings else 'same'} ({_listed(outcome.kills)})",
+            f"run {runs}: {outcome.kills.total()} kills, {outcome.commands} commands, "
+            f"{time.monotonic() - began:.0f} s: {verdict} ({_listed(outcome.kills)})",
             *(f"  {text}" for text in outcome.findings),
             sep="\n",
             flush=True,
         )
+    bad += _full_disks(ground, reference, random.Random(seed))
     print(
         f"{total.total()} kills in {runs} runs and {commands} commands, {time.monotonic() - started:.0f} s; "
         f"{in_flight} of them while chunks were in work; {bad} findings.\n{_listed(total)}",
         flush=True,
     )
+    return bad
+
+
+def _full_disks(ground: Ground, reference: Reference, chance: random.Random) -> int:
+    bad = 0
+    for name, attempt in (
+        (
+            "full disk",
+            lambda: disk.full_tablespace(ground, reference, leave_bytes=chance.randint(0, 800_000)),
+        ),
+        ("full disk of the log", lambda: disk.full_log(ground, reference)),
+    ):
+        try:
+            findings = attempt()
+        except disk.NotPermitted as reason:
+            print(f"{name}: left out, {reason}", flush=True)
+            continue
+        bad += len(findings)
+        print(f"{name}: {'DIFFERENT' if findings else 'same'}", *findings, sep="\n  ", flush=True)
     return bad
 
 
