@@ -11,7 +11,6 @@ import itertools
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -245,23 +244,6 @@ def _by_save(*groups: list[Any]) -> None:
 def _by_bulk(*groups: list[Any]) -> None:
     for group in groups:
         type(group[0]).objects.bulk_create(group, batch_size=1000)
-
-
-def in_own_process(function: str, n: int) -> dict[str, Any]:
-    """Run `function` of this module in a fresh process on a fresh database, so that peaks of memory are its own."""
-    import json
-
-    with tempfile.TemporaryDirectory(prefix="tayyar-bench-", dir=os.environ.get("TAYYAR_BENCH_DIR")) as folder:
-        Path(folder).chmod(0o755)
-        environment = {**os.environ, "TAYYAR_DATA": folder}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.bench_billrun", function, str(n)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def main() -> None:

@@ -1,0 +1,112 @@
+"""`make bench`: every figure with its baseline in the same run, printed as the table of docs/benchmarks.md.
+
+`python -m tests.benchmarks.run --accounts N [--only NAME ...]`. Minutes at the default size; about an hour at 9,000,000.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+KERNEL_ROWS = 1_000_000
+THIRTEEN_ACCOUNTS = 100_000
+IMPORT_ROWS = 2_000_000
+PDFS = 100
+
+
+def in_own_process(module: str, *arguments: str) -> dict[str, Any]:
+    """The JSON that `python -m module arguments` prints last, from a process and a data folder of its own."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(prefix="tayyar-bench-", dir=os.environ.get("TAYYAR_BENCH_DIR")) as folder:
+        Path(folder).chmod(0o755)
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            env={**os.environ, "TAYYAR_DATA": folder},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def bill_run(accounts: int) -> list[tuple[str, str, str]]:
+    """The run against raw COPY and the ORM."""
+    result = in_own_process("tests.benchmarks.bench_billrun", "run", str(accounts))
+    size = f"{accounts:,} accounts"
+    return [
+        (f"bill run, {size}", f"{result['run_seconds']:.1f} s", f"{result['accounts_per_second']:,.0f} accounts/s"),
+        (
+            "whole run ÷ raw binary COPY and the same indexes, over as many connections",
+            f"{result['raw_over_run']:.2f}",
+            f"raw {result['raw_copy_seconds']:.1f} s",
+        ),
+        ("bill run against save()", f"{result['times_faster_than_save']:,.0f}x", ""),
+        ("bill run against bulk_create", f"{result['times_faster_than_bulk_create']:,.0f}x", ""),
+        ("Python's peak memory, largest process", f"{result['peak_python_mib']:,.0f} MiB", ""),
+        ("verify the certificate", f"{result['verify_seconds']:.1f} s", ""),
+        ("generate the population", f"{result['generate_seconds']:.1f} s", ""),
+    ]
+
+
+def thirteen(accounts: int) -> list[tuple[str, str, str]]:
+    """Does the cost grow with history?"""
+    result = in_own_process("tests.benchmarks.bench_billrun", "run_thirteen", str(accounts))
+    listed = ", ".join(str(seconds) for seconds in result["seconds"])
+    return [
+        (f"13th monthly run ÷ the first, {accounts:,} accounts", f"{result['thirteenth_over_first']:.2f}", listed + " s"),
+        ("13th monthly run ÷ the second", f"{result['thirteenth_over_second']:.2f}", ""),
+    ]
+
+
+def kernel(_: int) -> list[tuple[str, str, str]]:
+    """The tariff kernel against bare arithmetic and the reference."""
+    from tests.benchmarks import bench_kernel
+
+    return [(f"tariff kernel: {key}", str(value), "") for key, value in bench_kernel.run(KERNEL_ROWS).items()]
+
+
+def imports(_: int) -> list[tuple[str, str, str]]:
+    """Reading import."""
+    result = in_own_process("tests.benchmarks.bench_import", str(IMPORT_ROWS))
+    return [(f"reading import: {key}", str(value), "") for key, value in result.items()]
+
+
+def pdf(_: int) -> list[tuple[str, str, str]]:
+    """A bill's PDF against bare Typst."""
+    from tests.benchmarks import bench_pdf
+
+    return [(f"PDF: {key}", str(value), "") for key, value in bench_pdf.run(PDFS).items()]
+
+
+BENCHES: dict[str, Callable[[int], list[tuple[str, str, str]]]] = {
+    "billrun": bill_run,
+    "thirteen": lambda accounts: thirteen(min(accounts, THIRTEEN_ACCOUNTS)),
+    "kernel": kernel,
+    "import": imports,
+    "pdf": pdf,
+}
+
+
+def main() -> int:
+    """Run them and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=200_000)
+    parser.add_argument("--only", nargs="+", choices=list(BENCHES), default=list(BENCHES))
+    arguments = parser.parse_args()
+    print(f"{dt.date.today()}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}\n")
+    print("| what | figure | beside it |\n|---|---|---|")
+    for name in arguments.only:
+        for row in BENCHES[name](arguments.accounts):
+            print(f"| {' | '.join(row)} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
