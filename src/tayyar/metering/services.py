@@ -288,13 +288,17 @@ def _store_all(
 
 
 def _prepared(path: Path, connection: psycopg.Connection[Any], now: dt.datetime) -> Iterator[_Batch]:
-    """The file's batches with their meters found. Reads the meters through a connection of its own."""
-    with psycopg.connect(connection.info.dsn, password=connection.info.password, autocommit=True) as reader:
+    """The file's batches with their meters found. Reads the meters through connections of its own."""
+
+    def connect() -> psycopg.Connection[Any]:
+        return psycopg.connect(connection.info.dsn, password=connection.info.password, autocommit=True)
+
+    with connect() as reader:
         row = reader.execute(
             "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE relname = 'metering_meter'"
         )
         (meters,) = row.fetchone() or (0,)
-        whole = load_all(reader) if count_rows(path) * _LOAD_ALL_FROM > meters else None
+        whole = load_all(connect) if count_rows(path) * _LOAD_ALL_FROM > meters else None
         for original in read_batches(path):
             parsed = parse(original, today=now.date())
             index = whole or load_some(reader, parsed["serial"])
