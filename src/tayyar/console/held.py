@@ -23,7 +23,7 @@ from tayyar.core import audit, clock
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
 from tayyar.core.text import localise_digits
-from tayyar.metering.measure import RELEASABLE
+from tayyar.metering.measure import HOLD_REASONS, RELEASABLE
 from tayyar.metering.models import MeterReading, ReadingQuality, Register
 
 PAGE = 50
@@ -100,7 +100,7 @@ def decide(screen: Screen, period: str, agreement_id: int, action: str) -> HttpR
     except UserError as error:
         return _account_page(screen, wanted, agreement_id, refusal=str(error), status=409)
     done = (
-        screen.say("done_dismiss")
+        screen.words["done_dismiss"]
         if number is None
         else screen.say("done_billed", number=screen.code(number))
     )
@@ -178,10 +178,15 @@ def _row(screen: Screen, row: dict[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "reason": screen.reason(row["reason"]),
         "outcome": screen.words[f"outcome_{row['outcome']}"],
-        "measured": screen.energy(detail.get("energy_wh"), unit=False),
+        "measured": screen.energy(_measured(row["reason"], detail), unit=False),
         "band": _band_text(screen, detail),
         "resolution": screen.words[f"resolution_{row['resolution']}"] if row["resolution"] else "",
     }
+
+
+def _measured(reason: str, detail: dict[str, Any]) -> int | None:
+    """Wh that the run measured; None where its reason says that there was nothing to measure by."""
+    return None if reason in HOLD_REASONS and reason not in RELEASABLE else detail.get("energy_wh")
 
 
 def _band(detail: dict[str, Any]) -> tuple[int, int] | None:
@@ -224,7 +229,7 @@ def _account_page(
         ("category", category.get(screen.lang, "")),
         ("breaker", screen.say("ampere", value=screen.num(found.agreement.usage_point.breaker_a))),
         ("days", _days(screen, detail)),
-        ("measured", screen.energy(detail.get("energy_wh"))),
+        ("measured", screen.energy(_measured(exception.reason, detail))),
         ("expected", _band_text(screen, detail)),
     ]
     open_for_action = not exception.resolution
@@ -247,7 +252,6 @@ def _account_page(
         "bill_number": found.bill_number,
         "is_open": open_for_action,
         "can_release": open_for_action and exception.reason in RELEASABLE,
-        "can_bill": open_for_action,
         "today": clock.today().isoformat(),
         "problem": problem,
         "refusal": refusal,
@@ -266,8 +270,8 @@ def _days(screen: Screen, detail: dict[str, Any]) -> Any:
 
 
 def _chart(screen: Screen, period: Period, found: queries.HeldAccount, detail: dict[str, Any]) -> Any:
-    measured = detail.get("energy_wh")
-    if measured is None or (not measured and _band(detail) is None):
+    measured = _measured(found.exception.reason, detail)
+    if measured is None:
         return ""
     months = [month for month, _ in found.history]
     labels = [
