@@ -24,6 +24,8 @@ def audit_log_can_be_emptied(request: pytest.FixtureRequest) -> None:
     from django.db import connection
 
     with blocker.unblock(), connection.cursor() as cursor:
+        if not str(connection.settings_dict["NAME"]).startswith("test_"):
+            pytest.exit("the tests would touch a real database", returncode=3)
         cursor.execute("ALTER TABLE core_auditentry DISABLE TRIGGER append_only_truncate")
 
 

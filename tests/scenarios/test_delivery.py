@@ -57,24 +57,14 @@ def facts(key: content.MessageKey) -> content.BillIssuedFacts:
 
 
 @pytest.fixture(autouse=True)
-def ground(django_db_setup, django_db_blocker, monkeypatch):
-    """A provider of content, and tables emptied by hand: workers see what is committed only, and pytest-django's
-    flush would also empty the audit log, which refuses."""
+def ground(transactional_db, monkeypatch):
+    """A provider of content, and empty tables: workers see what is committed only."""
     monkeypatch.setitem(content._providers, KIND, lambda keys: [facts(key) for key in keys])
 
-    def empty() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """TRUNCATE notifications_message, notifications_delivery, notifications_messagebatch,
-                            customers_customer, customers_customeraccount, customers_agreement,
-                            customers_contactpoint"""
-            )
-
-    with django_db_blocker.unblock():
-        empty()
-        yield
-        empty()
-        connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE notifications_message, notifications_delivery, notifications_messagebatch")
+    yield
+    connection.close()
 
 
 @pytest.fixture

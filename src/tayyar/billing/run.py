@@ -40,7 +40,7 @@ from tayyar.profiles import Profile
 from tayyar.tariffs.book import TariffBook, load_book
 from tayyar.tariffs.kernel import charge
 
-CHUNK_ACCOUNTS = 20_000
+CHUNK_ACCOUNTS = 40_000
 BILL_PRIORITY = 5
 SEASONAL_DOUBTS = ["HIGH_USE", "LOW_USE", "ZERO_USE", "NO_HISTORY"]  # last year may explain these
 WEIGHTS = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor")
@@ -187,15 +187,14 @@ def measured(connection: psycopg.Connection[Any], facts: RunFacts, selection: Se
     Where a reading is missing or looks wrong, the same period last year is asked before anything is estimated or held.
     """
     due = selection.due
-    result = measure(due, selection.openings, selection.readings, selection.installations, facts.rules)
+    frames = (selection.openings, selection.readings, selection.installations)
+    result = measure(due, *frames, facts.rules, known=selection.known)
     doubtful = result.filter(pl.col("is_estimated") | pl.col("hold").is_in(SEASONAL_DOUBTS))["row"]
     if not doubtful.is_empty():
         informed = with_last_year(connection, facts, due, doubtful)
         if informed is not due:
             due = informed
-            result = measure(
-                due, selection.openings, selection.readings, selection.installations, facts.rules
-            )
+            result = measure(due, *frames, facts.rules)
     return due.drop("start_date", "recent_daily_wh").join(result, on="row", how="left", maintain_order="left")
 
 

@@ -16,7 +16,7 @@ from tayyar.billing import numbers, shapes
 from tayyar.billing.shapes import NO_END
 from tayyar.core.frames import Shape, read_frame
 from tayyar.core.periods import Period
-from tayyar.metering.measure import MeasureRules, needs_installations
+from tayyar.metering.measure import MeasureRules, Ordinary, ordinary
 from tayyar.metering.segments import unpack
 from tayyar.profiles import Profile
 from tayyar.tariffs.book import TariffBook
@@ -48,13 +48,14 @@ class Selection:
     row, agreement_id, account_id, usage_point_id, category, language, entitled, breaker_a, service_centre_id,
     channels, start_date, end_limit, is_final, expected_end, carried_minor, single_minor, recent_daily_wh, year_wh,
     months_since, last_year_daily_wh, last_year_prior_daily_wh.
-    `openings`, `readings` and `installations` are what metering.measure asks for.
+    `openings`, `readings` and `installations` are what metering.measure asks for; `known` is its ordinary part done.
     """
 
     due: pl.DataFrame
     openings: pl.DataFrame
     readings: pl.DataFrame
     installations: pl.DataFrame
+    known: Ordinary
 
 
 def select(
@@ -80,12 +81,13 @@ def select(
     if only is None:
         due = _without_newcomers(facts, due, readings)
     openings = openings.join(due.select("row"), on="row", how="semi")
-    wanted = needs_installations(due, openings, readings).to_numpy()
+    known = ordinary(due, openings, readings)
     channels = _channels(connection, first, end)
     due = due.join(channels, on="account_id", how="left", maintain_order="left").with_columns(
         pl.col("channels").fill_null(0)
     )
-    return Selection(due, openings, readings, _installations(connection, wanted))
+    installations = _installations(connection, known.needs_installations.to_numpy())
+    return Selection(due, openings, readings, installations, known)
 
 
 def with_last_year(

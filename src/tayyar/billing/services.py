@@ -26,6 +26,8 @@ from tayyar.ledger import services as ledger
 from tayyar.ledger.models import LedgerAccount, SystemAccount, TransferKind
 from tayyar.metering.corrections import correct_reading
 from tayyar.metering.measure import RELEASABLE, measure
+from tayyar.metering.models import MeterReading, ReadingQuality
+from tayyar.metering.segments import unpack
 from tayyar.notifications.models import MessageKind
 from tayyar.notifications.services import release_messages
 from tayyar.profiles import Profile
@@ -169,6 +171,8 @@ def move_out(
         BillKind.FINAL, only_reading_on=end_date if value_wh is not None else None, despite_doubt=True
     )
     number = _bill_one(period, agreement_id, decision, now, limit=end_date)
+    if value_wh is None:
+        _store_estimated_closing(number, agreement.usage_point_id, now)
     audit.record(
         actor=actor,
         action="MOVED_OUT",
@@ -178,6 +182,27 @@ def move_out(
         bill=number,
     )
     return number
+
+
+def _store_estimated_closing(number: int, usage_point_id: int, now: dt.datetime) -> None:
+    """Whoever moves in next opens where the final bill closed: its estimate becomes a reading."""
+    bill = Bill.objects.get(period=numbers.bill_period(number).number, number=number)
+    for segment in unpack(bill.readings):
+        if segment.to_date == bill.end_date and segment.to_quality == ReadingQuality.ESTIMATED:
+            period = Period.of(bill.end_date)
+            ensure_partition(_raw(), table="metering_meterreading", period=period)
+            MeterReading.objects.get_or_create(
+                period=period.number,
+                usage_point_id=usage_point_id,
+                meter_id=segment.meter_id,
+                read_date=bill.end_date,
+                register=segment.register,
+                defaults={
+                    "value_wh": segment.to_wh,
+                    "quality": ReadingQuality.ESTIMATED,
+                    "received_at": now,
+                },
+            )
 
 
 @transaction.atomic

@@ -92,6 +92,5 @@ def manager_password() -> str | None:
         return None
     password = secrets.token_urlsafe(9)
     user = User.objects.create_user(MANAGER, password=password, is_staff=True)
-    for group in ensure_roles():
-        user.groups.add(group)
+    user.groups.add(ensure_roles())
     return password

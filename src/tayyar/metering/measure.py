@@ -4,6 +4,8 @@ Owns the whole of measuring, for frames of any size; pure, exact integers; docs/
 Never reads or writes the database. Next: billing/run.py charges what is measured and holds the rest.
 """
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from tayyar.metering.chain import HOLD, chained_segments
@@ -12,7 +14,15 @@ from tayyar.metering.limits import MeasureRules
 from tayyar.metering.plain import SEGMENT, plain_segments, window_readings
 from tayyar.metering.segments import ESTIMATED, REGISTERS, pack_frame
 
-__all__ = ["HOLD_REASONS", "RELEASABLE", "MeasureRules", "measure", "needs_installations"]
+__all__ = [
+    "HOLD_REASONS",
+    "RELEASABLE",
+    "MeasureRules",
+    "Ordinary",
+    "measure",
+    "needs_installations",
+    "ordinary",
+]
 
 # In order of precedence: a point with several reasons shows the first.
 HOLD_REASONS = (
@@ -34,12 +44,35 @@ RELEASABLE = frozenset({"PERIOD_TOO_LONG", "ZERO_USE", "HIGH_USE", "LOW_USE"})
 _SMALL_DAILY_WH = 9_000_000_000_000  # keeps the product with permille and days below 2^63
 
 
+@dataclass(frozen=True, slots=True)
+class Ordinary:
+    """The ordinary points of a frame, measured already; `needs_installations` are the usage points of the others:
+    first bills, another meter, a missing or partial reading, a value below the last one, a final bill not read on its
+    last day."""
+
+    points: pl.DataFrame
+    openings: pl.DataFrame
+    readings: pl.DataFrame
+    segments: pl.DataFrame
+
+    @property
+    def needs_installations(self) -> pl.Series:
+        """Usage points whose installations `measure` must be given."""
+        others = self.points.join(self.segments, on="at", how="anti")
+        return others["usage_point_id"].unique(maintain_order=True)
+
+
+def ordinary(points: pl.DataFrame, openings: pl.DataFrame, readings: pl.DataFrame) -> Ordinary:
+    """Measure the ordinary points. The frames are those of `measure`."""
+    points, openings, readings = _positions(points, openings, readings)
+    return Ordinary(
+        points, openings, readings, plain_segments(points, openings, window_readings(points, readings))
+    )
+
+
 def needs_installations(points: pl.DataFrame, openings: pl.DataFrame, readings: pl.DataFrame) -> pl.Series:
-    """Usage points whose installations `measure` must be given: first bills, another meter, a missing or partial
-    reading, a value below the last one, a final bill not read on its last day."""
-    at_points, at_openings, day_readings = _positions(points, openings, readings)
-    plain = plain_segments(at_points, at_openings, window_readings(at_points, day_readings))
-    return at_points.join(plain, on="at", how="anti")["usage_point_id"].unique(maintain_order=True)
+    """Usage points whose installations `measure` must be given."""
+    return ordinary(points, openings, readings).needs_installations
 
 
 def measure(
@@ -48,8 +81,10 @@ def measure(
     readings: pl.DataFrame,
     installations: pl.DataFrame,
     rules: MeasureRules,
+    *,
+    known: Ordinary | None = None,
 ) -> pl.DataFrame:
-    """One row per point, in the points' order.
+    """One row per point, in the points' order. `known` saves measuring the ordinary ones of the same frames again.
 
     points: row UInt32; usage_point_id Int64; category Int16; start_date, end_limit, expected_end Date; is_final
         Boolean; recent_daily_wh, last_year_daily_wh, last_year_prior_daily_wh Int64, nullable.
@@ -64,11 +99,11 @@ def measure(
     present, is_estimated, hold (one of HOLD_REASONS or null), expected_low_wh and expected_high_wh (nullable),
     recent_daily_wh, readings List(Int64) (segments.py). With a hold outside RELEASABLE energy_wh is 0.
     """
-    points, openings, readings = _positions(points, openings, readings)
+    known = known or ordinary(points, openings, readings)
+    points, openings, readings, segments = known.points, known.openings, known.readings, known.segments
     installations = installations.with_columns(
         installed_day=_day("installed_on"), removed_day=_day("removed_on")
     )
-    segments = plain_segments(points, openings, window_readings(points, readings))
     if installations.height:  # where installations are given they are followed, also for ordinary points
         given = points.join(installations.select("usage_point_id").unique(), on="usage_point_id", how="semi")
         segments = segments.join(given, on="at", how="anti")

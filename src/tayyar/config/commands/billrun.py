@@ -90,7 +90,7 @@ def _certificate(period: Period, *, as_json: bool, pdf: Path | None) -> int:
 
     certificate, signature = certificate_of(period=period)
     if pdf:
-        from tayyar.billing.report import certificate_pdf
+        from tayyar.billing.certificate_pdf import certificate_pdf
 
         pdf.write_bytes(certificate_pdf(certificate, signature))
         print(f"Written to {pdf}")
