@@ -110,7 +110,11 @@ class Screen:
         if before <= 0:
             return format_html("{}", NO_VALUE)
         permille = (now - before) * 1000 // before
-        return format_html('<bdi dir="ltr">{}%</bdi>', self.plain(permille, decimals=1, signed=True))
+        shown = self.plain(permille, decimals=1, signed=True)
+        sign = {"fr": text.NBSP + "%", "ar": "٪" if self.formats.digits == "arab" else "%"}.get(
+            self.lang, "%"
+        )
+        return format_html('<bdi dir="ltr">{}{}</bdi>', shown, sign)
 
     def day(self, day: dt.date) -> str:
         """A date in words."""

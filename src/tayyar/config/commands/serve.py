@@ -26,7 +26,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     from django.conf import settings
 
-    print(f"Serving {settings.SITE_URL} on {HOST}:{arguments.port}. Console: {settings.SITE_URL}/console/")
+    _refuse_taken(arguments.port)
+    print(
+        f"Serving on http://{HOST}:{arguments.port}; links in bills begin with {settings.SITE_URL}.",
+        flush=True,
+    )
     serve(port=arguments.port)
     return 0
 

@@ -19,6 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Work until stopped, or with `--once` until nothing waits."""
     from procrastinate.contrib.django import app
 
+    if not arguments.once:
+        print("Waiting for jobs. Stop with Ctrl-C.", flush=True)
     with app.replace_connector(app.connector.get_worker_connector()) as worker:  # type: ignore[attr-defined]
         worker.run_worker(wait=not arguments.once, concurrency=1, listen_notify=not arguments.once)
     return 0
