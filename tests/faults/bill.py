@@ -6,32 +6,27 @@ Prints the certificate as JSON. Exit 2 with a message when the run cannot be fin
 import json
 import sys
 
-from tayyar.config.cli import prepare_database
-from tayyar.core.errors import UserError
+from tayyar.config.cli import kindly, prepare_database
 from tayyar.core.periods import Period
 
 
-def main() -> int:
+def bill() -> int:
     """bill.py PERIOD WORKERS CHUNK_ACCOUNTS LEASE_SECONDS"""
     period, workers, chunk_accounts, lease_seconds = sys.argv[1:]
-    try:
-        prepare_database()
-        from tayyar.billing.conduct import conduct
-        from tayyar.billing.installation import installed_profile
+    prepare_database()
+    from tayyar.billing.conduct import conduct
+    from tayyar.billing.installation import installed_profile
 
-        certificate = conduct(
-            period=Period.parse(period),
-            profile=installed_profile(),
-            workers=int(workers),
-            chunk_accounts=int(chunk_accounts),
-            lease_seconds=float(lease_seconds),
-        )
-    except UserError as error:
-        print(f"tayyar: {error}", file=sys.stderr)
-        return 2
+    certificate = conduct(
+        period=Period.parse(period),
+        profile=installed_profile(),
+        workers=int(workers),
+        chunk_accounts=int(chunk_accounts),
+        lease_seconds=float(lease_seconds),
+    )
     print(json.dumps(certificate))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(kindly(bill))

@@ -72,11 +72,14 @@ def _campaign(ground: Ground, *, kills: int, seed: int, started: float) -> int:
 
 
 def _full_disks(ground: Ground, reference: Reference, chance: random.Random) -> int:
-    bad = 0
+    bad, room = (
+        0,
+        300 * reference.certificate["accounts"]["billed"],
+    )  # bytes: about half of what the run writes
     for name, attempt in (
         (
             "full disk",
-            lambda: disk.full_tablespace(ground, reference, leave_bytes=chance.randint(0, 800_000)),
+            lambda: disk.full_tablespace(ground, reference, leave_bytes=chance.randint(room // 4, room)),
         ),
         ("full disk of the log", lambda: disk.full_log(ground, reference)),
     ):

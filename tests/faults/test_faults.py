@@ -1,4 +1,4 @@
-"""The short fault run of `make test`: 25 kills under a fixed seed, in processes of its own. `make faults` is the long one."""
+"""The short fault run of `make test`: 25 kills under a fixed seed, in processes of its own; `make faults` is longer."""
 
 import subprocess
 import sys

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tayyar import __version__
 from tayyar.core.errors import UserError
@@ -51,10 +51,19 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit 0: fine; 1: a check failed; 2: bad input, with a message that says what to do."""
     arguments = build_parser().parse_args(argv)
-    try:
+
+    def command() -> int:
         if getattr(arguments, "needs_database", False):
             prepare_database()
         return int(arguments.run(arguments))
+
+    return kindly(command)
+
+
+def kindly(command: Callable[[], int]) -> int:
+    """Run `command`; what stops it is told in words, not in a traceback."""
+    try:
+        return command()
     except UserError as error:
         print(f"tayyar: {error}", file=sys.stderr)
         return 2
@@ -64,6 +73,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped. What was committed stays; run the command again to go on.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not _database_gone(error):
+            raise
+        print(
+            f"tayyar: The database stopped answering: {str(error).strip()}\n"
+            "What was committed stays. Give the same command again when the database runs.",
+            file=sys.stderr,
+        )
+        return 2
+
+
+def _database_gone(error: Exception) -> bool:
+    """Whether the server cannot serve, told by the driver or by Django about the driver."""
+    import psycopg
+    from django.db import DatabaseError
+
+    return isinstance(
+        error.__cause__ if isinstance(error, DatabaseError) else error, psycopg.OperationalError
+    )
 
 
 def prepare_database() -> None:
