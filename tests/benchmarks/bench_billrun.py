@@ -161,7 +161,11 @@ def _raw_seconds(url: str, period: Any) -> float:
 
 def _dump(url: str, period: Any, folder: Path) -> list[tuple[str, Path]]:
     """The run's rows as binary COPY files, a slice of accounts each, in the order in which a run writes them."""
-    columns = {"billing_bill": "account_id", "ledger_transfer": "debit_account_id", "notifications_message": "account_id"}
+    columns = {
+        "billing_bill": "account_id",
+        "ledger_transfer": "debit_account_id",
+        "notifications_message": "account_id",
+    }
     files = []
     with psycopg.connect(url, autocommit=True) as connection:
         bounds = [
@@ -176,7 +180,8 @@ def _dump(url: str, period: Any, folder: Path) -> list[tuple[str, Path]]:
             for table in TABLES:
                 path = folder / f"{table}-{first}"
                 column = columns[table]
-                query = f"SELECT * FROM {table} WHERE period = {period.number} AND {column} >= {first} AND {column} < {end}"
+                span = f"{column} >= {first} AND {column} < {end}"
+                query = f"SELECT * FROM {table} WHERE period = {period.number} AND {span}"
                 with (
                     connection.cursor() as cursor,
                     cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy,
@@ -218,13 +223,19 @@ def _orm_seconds_per_bill(period: Any) -> tuple[float, float]:
     messages = list(Message.objects.filter(period=period.number, ref__in=numbers))
     with connection.cursor() as cursor:
         for table in TABLES:
-            cursor.execute(f"CREATE TABLE IF NOT EXISTS {table}_190001 PARTITION OF {table} FOR VALUES IN (190001)")
+            cursor.execute(
+                f"CREATE TABLE IF NOT EXISTS {table}_190001 PARTITION OF {table} FOR VALUES IN (190001)"
+            )
     for row in (*bills, *transfers, *messages):
         row.period = 190001
     timings = []
     for way in (_by_save, _by_bulk):
         with connection.cursor() as cursor:
-            cursor.execute(", ".join(["TRUNCATE billing_bill_190001", "ledger_transfer_190001", "notifications_message_190001"]))
+            cursor.execute(
+                ", ".join(
+                    ["TRUNCATE billing_bill_190001", "ledger_transfer_190001", "notifications_message_190001"]
+                )
+            )
         started = time.perf_counter()
         with transaction.atomic():
             way(bills, transfers, messages)

@@ -1,6 +1,6 @@
 """`make bench`: every figure with its baseline in the same run, printed as the table of docs/benchmarks.md.
 
-`python -m tests.benchmarks.run --accounts N [--only NAME ...]`. Minutes at the default size; about an hour at 9,000,000.
+`python -m tests.benchmarks.run --accounts N [--only NAME ...]`. Minutes at the default size.
 """
 
 import argparse
@@ -24,7 +24,9 @@ def in_own_process(module: str, *arguments: str) -> dict[str, Any]:
     import tempfile
     from pathlib import Path
 
-    with tempfile.TemporaryDirectory(prefix="tayyar-bench-", dir=os.environ.get("TAYYAR_BENCH_DIR")) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="tayyar-bench-", dir=os.environ.get("TAYYAR_BENCH_DIR")
+    ) as folder:
         Path(folder).chmod(0o755)
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
@@ -41,7 +43,11 @@ def bill_run(accounts: int) -> list[tuple[str, str, str]]:
     result = in_own_process("tests.benchmarks.bench_billrun", "run", str(accounts))
     size = f"{accounts:,} accounts"
     return [
-        (f"bill run, {size}", f"{result['run_seconds']:.1f} s", f"{result['accounts_per_second']:,.0f} accounts/s"),
+        (
+            f"bill run, {size}",
+            f"{result['run_seconds']:.1f} s",
+            f"{result['accounts_per_second']:,.0f} accounts/s",
+        ),
         (
             "whole run ÷ raw binary COPY and the same indexes, over as many connections",
             f"{result['raw_over_run']:.2f}",
@@ -60,7 +66,11 @@ def thirteen(accounts: int) -> list[tuple[str, str, str]]:
     result = in_own_process("tests.benchmarks.bench_billrun", "run_thirteen", str(accounts))
     listed = ", ".join(str(seconds) for seconds in result["seconds"])
     return [
-        (f"13th monthly run ÷ the first, {accounts:,} accounts", f"{result['thirteenth_over_first']:.2f}", listed + " s"),
+        (
+            f"13th monthly run ÷ the first, {accounts:,} accounts",
+            f"{result['thirteenth_over_first']:.2f}",
+            listed + " s",
+        ),
         ("13th monthly run ÷ the second", f"{result['thirteenth_over_second']:.2f}", ""),
     ]
 
@@ -100,7 +110,9 @@ def main() -> int:
     parser.add_argument("--accounts", type=int, default=200_000)
     parser.add_argument("--only", nargs="+", choices=list(BENCHES), default=list(BENCHES))
     arguments = parser.parse_args()
-    print(f"{dt.date.today()}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}\n")
+    print(
+        f"{dt.date.today()}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}\n"
+    )
     print("| what | figure | beside it |\n|---|---|---|")
     for name in arguments.only:
         for row in BENCHES[name](arguments.accounts):

@@ -179,10 +179,11 @@ def _count(
         for place, name in enumerate(("eligible", "billed", "held", "rejected"))
     }
     ledger = _ledger_totals(connection, period, max((row[0] for row in chunks), default=0) + 1)
+    first, end = numbers.series_bounds(period, numbers.RUN)
     messages = _one(
         connection,
-        f"SELECT count(*) FROM notifications_message WHERE period = {period.number} AND kind = 1 AND ref >= %s AND ref < %s",
-        *numbers.series_bounds(period, numbers.RUN),
+        f"SELECT count(*) FROM notifications_message WHERE period = {period.number} AND kind = 1"
+        f" AND ref >= {first} AND ref < {end}",
     )[0]
     _agree("bills", stored["bills"], accounts["billed"])
     _agree("accounts", accounts["eligible"], accounts["billed"] + accounts["held"] + accounts["rejected"])

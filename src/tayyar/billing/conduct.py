@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from django.db import connection as django
 
 from tayyar.billing import certificate, chunks, run
-from tayyar.billing.worker import STOPPED, connect, is_lost
+from tayyar.billing.worker import STOPPED, connect, is_lost, work
 from tayyar.core import clock
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
@@ -79,7 +79,7 @@ def _stages(
             connection, period=period, profile=profile, now=clock.now(), chunk_accounts=chunk_accounts
         )
         chunks.retry_failed(connection, run_id)
-    _work(run_id, period=period, workers=workers, lease_seconds=lease_seconds)
+    _work(run_id, period=period, profile=profile, workers=workers, lease_seconds=lease_seconds)
     with closing(connect(settings.DATABASE_URL)) as connection:
         _refuse_failed(connection, run_id, period)
         signed = certificate.certify(connection, run_id, profile=profile, now=clock.now())
@@ -90,13 +90,17 @@ def _stages(
     return signed
 
 
-def _work(run_id: int, *, period: Period, workers: int, lease_seconds: float) -> None:
+def _work(run_id: int, *, period: Period, profile: Profile, workers: int, lease_seconds: float) -> None:
     """Keep local workers at it until every chunk is done or failed."""
     connection = connect(settings.DATABASE_URL)
     tally = chunks.tally(connection, run_id)
     todo = tally["chunks"] - tally["done"]
     if not todo:
         connection.close()
+        return
+    if todo == 1:  # not worth a process
+        connection.close()
+        work(run_id, url=settings.DATABASE_URL, profile=profile, lease_seconds=lease_seconds)
         return
     processes = [_spawn(run_id, lease_seconds) for _ in range(min(workers, todo))]
     respawns, stopped = 0, False

@@ -1,5 +1,6 @@
 """A dry run: every stage but `write`, on the accounts as they are now. Writes nothing."""
 
+import itertools
 from typing import Any
 
 import polars as pl
@@ -32,7 +33,7 @@ def dry_run(*, period: Period, profile: Profile) -> dict[str, Any]:
     ).fetchall()
     bounds = [first for (first,) in starts] + [2**63 - 1]
     with progress(f"Dry run of {period}", unit="accounts") as bar:
-        for first, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, end in itertools.pairwise(bounds):
             result = run.compute(connection, facts, first, end)
             eligible += result.eligible
             for number, figures in run.totals_by_tariff(result.bills).items():

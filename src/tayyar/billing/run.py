@@ -40,13 +40,13 @@ from tayyar.profiles import Profile
 from tayyar.tariffs.book import TariffBook, load_book
 from tayyar.tariffs.kernel import charge
 
-CHUNK_ACCOUNTS = 40_000
+CHUNK_ACCOUNTS = 60_000
 BILL_PRIORITY = 5
 SEASONAL_DOUBTS = ["HIGH_USE", "LOW_USE", "ZERO_USE", "NO_HISTORY"]  # last year may explain these
 WEIGHTS = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor")
 
 
-# ---------------------------------------------------------------------------------------------------------------- plan
+# ------------------------------------------------------------------------------------------------ plan
 
 
 def plan(
@@ -178,7 +178,7 @@ def facts_of_period(
     )
 
 
-# ------------------------------------------------------------------------------------------------- the stages of a chunk
+# ------------------------------------------------------------------------------- the stages of a chunk
 
 
 def measured(connection: psycopg.Connection[Any], facts: RunFacts, selection: Selection) -> pl.DataFrame:
@@ -279,7 +279,7 @@ def billed(facts: RunFacts, bills: pl.DataFrame, first_serial: int) -> pl.DataFr
 
 
 def posted(facts: RunFacts, bills: pl.DataFrame, chunk_index: int, now: dt.datetime) -> pl.DataFrame:
-    """shapes.TRANSFERS: each bill from clearing to its account, then the chunk's revenue, subsidy and tax to clearing."""
+    """shapes.TRANSFERS: each bill from clearing to its account, then the chunk's revenue, subsidy and tax."""
     owed = pl.col("total_minor") > 0
     clearing = pl.lit(SystemAccount.BILLING_CLEARING.value, pl.Int64)
     receivables = bills.filter(pl.col("total_minor") != 0).select(
@@ -324,7 +324,7 @@ def queued(
     )
 
 
-# ------------------------------------------------------------------------------------------------------- chunk by chunk
+# -------------------------------------------------------------------------------------- chunk by chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class _Decision:
     despite_doubt: bool = False
 
 
-# ------------------------------------------------------------------------------------------- what a run held for review
+# -------------------------------------------------------------------------- what a run held for review
 
 
 @transaction.atomic
@@ -129,7 +129,7 @@ def _resolve(
     return number
 
 
-# -------------------------------------------------------------------------------------------- final bills, cancellations
+# -------------------------------------------------------------------------- final bills, cancellations
 
 
 @transaction.atomic
@@ -278,7 +278,7 @@ def rebill(*, number: int, why: str, actor: str, now: dt.datetime) -> tuple[int,
     return credit, again
 
 
-# ---------------------------------------------------------------------------------------------------------- one bill
+# -------------------------------------------------------------------------------------------- one bill
 
 
 def balance_of(*, account_id: int) -> int:

@@ -13,11 +13,13 @@ if "TAYYAR_DATA" not in os.environ:
     os.environ["TAYYAR_DATA"] = os.environ["TAYYAR_TEST_DATA"] = folder
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API runs an event loop
 
-from tayyar.core import postgres  # noqa: E402
+from tayyar.core import postgres
 
 if not os.environ.get("DATABASE_URL"):
     postgres.ensure_running()
 
-from tayyar.config.settings import *  # noqa: E402, F403
+from tayyar.config.settings import *  # noqa: F403
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick logins; nobody keeps these passwords
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # quick logins; nobody keeps these passwords

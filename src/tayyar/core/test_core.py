@@ -93,7 +93,7 @@ def test_a_number_is_read_as_people_write_it() -> None:
 
 
 def test_a_number_too_short_says_how_many_digits_it_has() -> None:
-    with pytest.raises(UserError, match="11 digits.*has 10"):
+    with pytest.raises(UserError, match=r"11 digits.*has 10"):
         references.parse_number("1000000014", what="account number", digits=11)
 
 

@@ -27,7 +27,8 @@ SHAPE = {
 def table() -> psycopg.Connection:
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE t (a bigint, b int, c smallint, d date, e timestamptz, f bool, g bigint[]) ON COMMIT DROP"
+            "CREATE TEMP TABLE t (a bigint, b int, c smallint, d date, e timestamptz, f bool, g bigint[]) "
+            "ON COMMIT DROP"
         )
     return connection.connection
 

@@ -27,7 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for account in accounts:
         bill = account["newest_bill"] or "no bill yet"
-        print(
-            f"{account['account_number']}  {account['category']:<18} {account['balance']:>14}  {bill}  {account['name']}"
-        )
+        number, category, balance = (account[key] for key in ("account_number", "category", "balance"))
+        print(f"{number}  {category:<18} {balance:>14}  {bill}  {account['name']}")
     return 0

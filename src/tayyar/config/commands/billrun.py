@@ -14,7 +14,7 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser = sub.add_parser(
         "billrun",
         help="bill a period; or: billrun status|certificate|verify PERIOD",
-        description="Bill every account that is due in PERIOD (like 2026-11), certify the run and release its messages. "
+        description="Bill every account due in PERIOD (like 2026-11), certify the run and release its messages. "
         "Stop it at any moment: the same command goes on where it stopped.",
     )
     parser.add_argument("words", nargs="+", metavar="[status|certificate|verify] PERIOD")

@@ -1,8 +1,14 @@
 """`tayyar demo`: from nothing to a portal one can click, in one command."""
 
 import argparse
+import subprocess
+import sys
+from typing import TYPE_CHECKING
 
 from tayyar.core.errors import UserError
+
+if TYPE_CHECKING:
+    from tayyar.demo.tour import Stop
 
 
 def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
     from tayyar.billing.report import certificate_text
     from tayyar.config.commands.deliver import deliver
     from tayyar.config.commands.serve import PORT, serve
-    from tayyar.core import clock
     from tayyar.core.paths import data_dir
     from tayyar.demo import tour
     from tayyar.gateways.mailbox import process as mailbox
@@ -43,13 +48,25 @@ def run(arguments: argparse.Namespace) -> int:
     with mailbox.running(port=settings.EMAIL_PORT) as box:
         deliver(workers=1, once=True)
         print(f"{count_mails(box.folder):,} e-mails are in the local mailbox {box.folder}")
-    password = tour.manager_password()
+        _say_where(stop, tour.manager_password())
+        if arguments.no_serve:
+            return 0
+        print(f"\nServing {settings.SITE_URL}. Stop with Ctrl-C.", flush=True)
+        worker = subprocess.Popen([sys.executable, "-m", "tayyar.config.cli", "worker"])
+        try:
+            serve(port=PORT)
+        finally:
+            worker.terminate()
+            worker.wait()
+    return 0
+
+
+def _say_where(stop: "Stop", password: str | None) -> None:
+    from django.conf import settings
+
+    from tayyar.demo.tour import MANAGER
+
     print(f"\nA bill in Arabic:  {stop.bill_url}")
     print(f"Its PDF:           {stop.bill_url}/bill.pdf")
     print(f"The run's page:    {settings.SITE_URL}/console/runs/{stop.period}/")
-    print(f"Staff login:       {tour.MANAGER} / {password or '(the password printed the first time)'}")
-    if arguments.no_serve:
-        return 0
-    print(f"\nServing on {settings.SITE_URL} at {clock.now():%H:%M} UTC. Stop with Ctrl-C.", flush=True)
-    serve(port=PORT)
-    return 0
+    print(f"Staff login:       {MANAGER} / {password or '(the password printed the first time)'}")
