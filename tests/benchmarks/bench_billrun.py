@@ -37,7 +37,7 @@ def run(n: int, *, repeat: int = 1) -> dict[str, Any]:
 
     profile, periods, generate_seconds = _population(n, months=1 + repeat)
     conduct(period=periods[0], profile=profile, tell=False)
-    raws, runs = [], []
+    raws, singles, runs = [], [], []
     certificate: dict[str, Any] = {}
     for period in periods[1:]:
         _settle(settings.DATABASE_URL)
@@ -45,7 +45,8 @@ def run(n: int, *, repeat: int = 1) -> dict[str, Any]:
         certificate = conduct(period=period, profile=profile, tell=False)
         runs.append(time.perf_counter() - started)
         _settle(settings.DATABASE_URL)
-        raws.append(_raw_seconds(settings.DATABASE_URL, period))
+        raws.append(_raw_seconds(settings.DATABASE_URL, period, connections=WORKERS))
+        singles.append(_raw_seconds(settings.DATABASE_URL, period, connections=1))
     last = periods[-1]
     verify_started = time.perf_counter()
     with connect(settings.DATABASE_URL) as connection:
@@ -64,6 +65,10 @@ def run(n: int, *, repeat: int = 1) -> dict[str, Any]:
         "accounts_per_second": n / seconds,
         "raw_copy_seconds": statistics.median(raws),
         "raw_over_run": statistics.median(ratios),
+        "raw_copy_one_connection_seconds": statistics.median(singles),
+        "raw_one_connection_over_run": statistics.median(
+            raw / whole for raw, whole in zip(singles, runs, strict=True)
+        ),
         "times_faster_than_save": save / (seconds / billed),
         "times_faster_than_bulk_create": bulk / (seconds / billed),
         "verify_seconds": verify_seconds,
@@ -124,8 +129,8 @@ def _settle(url: str) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _raw_seconds(url: str, period: Any) -> float:
-    """Seconds to COPY the run's rows, over WORKERS connections, and to build its indexes."""
+def _raw_seconds(url: str, period: Any, *, connections: int) -> float:
+    """Seconds to COPY the run's rows over that many connections, and to build its indexes."""
     from tayyar.core.partitions import INDEXES, partition_name
 
     with tempfile.TemporaryDirectory(dir=os.environ["TAYYAR_DATA"]) as folder:
@@ -145,7 +150,7 @@ def _raw_seconds(url: str, period: Any) -> float:
             connection.execute("CHECKPOINT")
             started = time.perf_counter()
             queue, lock = iter(files), threading.Lock()
-            loaders = [threading.Thread(target=_load, args=(url, queue, lock)) for _ in range(WORKERS)]
+            loaders = [threading.Thread(target=_load, args=(url, queue, lock)) for _ in range(connections)]
             for loader in loaders:
                 loader.start()
             for loader in loaders:

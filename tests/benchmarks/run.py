@@ -53,6 +53,11 @@ def bill_run(accounts: int) -> list[tuple[str, str, str]]:
             f"{result['raw_over_run']:.2f}",
             f"raw {result['raw_copy_seconds']:.1f} s",
         ),
+        (
+            "whole run ÷ raw binary COPY over one connection and the same indexes",
+            f"{result['raw_one_connection_over_run']:.2f}",
+            f"raw {result['raw_copy_one_connection_seconds']:.1f} s",
+        ),
         ("bill run against save()", f"{result['times_faster_than_save']:,.0f}x", ""),
         ("bill run against bulk_create", f"{result['times_faster_than_bulk_create']:,.0f}x", ""),
         ("Python's peak memory, largest process", f"{result['peak_python_mib']:,.0f} MiB", ""),

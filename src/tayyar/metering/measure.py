@@ -6,6 +6,7 @@ Never reads or writes the database. Next: billing/run.py charges what is measure
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from tayyar.metering.chain import HOLD, chained_segments
@@ -164,20 +165,7 @@ def _assemble(
     energy = pl.when("rolled").then(advance + size).otherwise(advance) * pl.col("multiplier")
     used = segments.with_columns(energy_wh=energy)
     by_use = sorted(set(segments["register"].unique().to_list()) - {0})
-    sums = used.group_by("at").agg(
-        pl.col("energy_wh").sum(),
-        *(
-            pl.col("energy_wh")
-            .filter(pl.col("register") == number)
-            .sum()
-            .alias(f"energy_wh_{REGISTERS[number]}")
-            for number in by_use
-        ),
-        close_day=pl.col("to_day").max(),
-        is_estimated=(pl.col("to_quality") == ESTIMATED).any(),
-        real=~pl.col("made").all(),
-        by_customer=is_by_customer().any(),
-    )
+    sums = _per_point(used, by_use)
     energies = ["energy_wh", *(f"energy_wh_{REGISTERS[number]}" for number in by_use)]
     reasons = pl.Enum(HOLD_REASONS)
     frame = points.join(sums, on="at", how="left", maintain_order="left")
@@ -217,3 +205,44 @@ def _assemble(
         .otherwise(pl.coalesce("recent_daily_wh", now)),
         readings=pack_frame(segments, points.height),
     )
+
+
+def _per_point(used: pl.DataFrame, by_use: list[int]) -> pl.DataFrame:
+    """The segments of each point added up. Nearly all points have a single segment, which need not be grouped."""
+    positions = used["at"].to_numpy()
+    several = np.bincount(positions, minlength=1) > 1
+    alone = used.filter(pl.Series(~several[positions])) if used.height else used
+    energies = {
+        f"energy_wh_{REGISTERS[number]}": pl.when(pl.col("register") == number).then("energy_wh").otherwise(0)
+        for number in by_use
+    }
+    single = alone.select(
+        "at",
+        "energy_wh",
+        **energies,
+        close_day="to_day",
+        is_estimated=pl.col("to_quality") == ESTIMATED,
+        real=~pl.col("made"),
+        by_customer=is_by_customer(),
+    )
+    if alone.height == used.height:
+        return single
+    grouped = (
+        used.filter(pl.Series(several[positions]))
+        .group_by("at")
+        .agg(
+            pl.col("energy_wh").sum(),
+            *(
+                pl.col("energy_wh")
+                .filter(pl.col("register") == number)
+                .sum()
+                .alias(f"energy_wh_{REGISTERS[number]}")
+                for number in by_use
+            ),
+            close_day=pl.col("to_day").max(),
+            is_estimated=(pl.col("to_quality") == ESTIMATED).any(),
+            real=~pl.col("made").all(),
+            by_customer=is_by_customer().any(),
+        )
+    )
+    return pl.concat([single, grouped])

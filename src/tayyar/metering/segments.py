@@ -85,7 +85,11 @@ def unpack(packed: Sequence[int]) -> list[RegisterSegment]:
 def pack_frame(segments: pl.DataFrame, height: int) -> pl.Series:
     """The packed lists of rows 0 to `height`, from segments with columns at, meter_id, register, multiplier,
     from_day, to_day, from_wh, to_wh, from_quality, to_quality; in each row sorted by date, meter and register."""
-    ordered = segments.sort("at", "from_day", "to_day", "meter_id", "register")
+    positions = segments["at"].to_numpy()
+    one_each = bool(
+        (positions[1:] > positions[:-1]).all()
+    )  # as ordinary points come: in order, a segment each
+    ordered = segments if one_each else segments.sort("at", "from_day", "to_day", "meter_id", "register")
     code = (
         pl.col("multiplier").cast(pl.Int64) * 1000
         + pl.col("register").cast(pl.Int64) * 100
