@@ -1,6 +1,6 @@
 # Tayyar. `make help` lists what can be made.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 N ?= 200000
 KILLS ?= 500
