@@ -29,9 +29,9 @@ START, REFERENCE = "start", "reference"  # databases: before the run, and after 
 
 
 class Ground:
-    """Folder, server and proxy. `accounts` and `chunk_accounts` say how big the run is."""
+    """Folder, server and proxy. Empty until `settle`."""
 
-    def __init__(self, *, accounts: int, chunk_accounts: int, seed: int) -> None:
+    def __init__(self, *, chunk_accounts: int) -> None:
         self.chunk_accounts = chunk_accounts
         self.folder = Path(tempfile.mkdtemp(prefix="tayyar-faults-"))
         self.folder.chmod(0o755)
@@ -41,9 +41,12 @@ class Ground:
         os.environ.pop("DATABASE_URL", None)
         # Sizes only: a small server recovers sooner. Durability stays as in production.
         postgres.SETTINGS.update(shared_buffers="64MB", min_wal_size="80MB", max_wal_size="512MB")
-        self.start_server()
         (self.folder / "proxy").mkdir()
         self.proxy = Proxy(self.folder / "proxy", postgres.socket_dir(), postgres.PORT)
+
+    def settle(self, *, accounts: int, seed: int) -> None:
+        """Start the server; people, readings and one month billed: the starting state."""
+        self.start_server()
         generate = ("generate", "--profile", "sa", "--accounts", str(accounts), "--months", "2")
         self._tayyar(*generate, "--seed", str(seed))
         self._tayyar("billrun", HISTORY)

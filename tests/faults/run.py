@@ -5,6 +5,7 @@ bill runs, recover as an operator would, and compare each with a run that was ne
 import argparse
 import os
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -29,10 +30,10 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
     started = time.monotonic()
     print(f"faults: {arguments.kills} kills, {arguments.accounts} accounts, seed {seed}", flush=True)
-    ground = Ground(
-        accounts=arguments.accounts, chunk_accounts=max(1, arguments.accounts // CHUNKS), seed=seed
-    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the ground is cleared then, too
+    ground = Ground(chunk_accounts=max(1, arguments.accounts // CHUNKS))
     try:
+        ground.settle(accounts=arguments.accounts, seed=seed)
         bad = _campaign(ground, kills=arguments.kills, seed=seed, started=started)
     finally:
         ground.close()
