@@ -9,7 +9,7 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser = sub.add_parser("account", help="list accounts with their newest bill and balance")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="accounts in the order of their numbers")
-    listing.add_argument("--limit", type=int, default=20, metavar="N")
+    listing.add_argument("--limit", type=int, default=20, metavar="N", help="how many (default 20)")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=run, needs_database=True)
 

@@ -26,10 +26,12 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         )
         action.set_defaults(run=function, needs_database=True)
     show.add_argument("--json", action="store_true", help="print JSON")
-    pdf.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    pdf.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where to write it")
     pdf.add_argument("--lang", choices=LANGUAGES, help="default: the customer's language")
     for action in (cancel, rebill):
-        action.add_argument("--why", required=True, help="goes into the audit log")
+        action.add_argument(
+            "--why", required=True, metavar="TEXT", help="the reason; goes into the audit log"
+        )
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -56,10 +58,10 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _pdf(arguments: argparse.Namespace) -> int:
     from tayyar.billing.pdf_cache import bill_pdf
+    from tayyar.config.output import write_file
 
     view, language = _view(arguments.number)
-    arguments.output.write_bytes(bill_pdf(view, arguments.lang or language))
-    print(f"Written to {arguments.output}")
+    write_file(arguments.output, bill_pdf(view, arguments.lang or language))
     return 0
 
 

@@ -15,13 +15,17 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "billrun",
         help="bill a period; or: billrun status|certificate|verify PERIOD",
         description="Bill every account due in PERIOD (like 2026-11), certify the run and release its messages. "
-        "Stop it at any moment: the same command goes on where it stopped.",
+        "Stop it at any moment: the same command goes on where it stopped. With a word before PERIOD: status tells "
+        "how far the run is, certificate prints or exports it, verify reads every bill back and exits 1 if one was "
+        "altered.",
     )
     parser.add_argument("words", nargs="+", metavar="[status|certificate|verify] PERIOD")
     parser.add_argument(
         "--dry-run", action="store_true", help="compute everything, write nothing, show the totals"
     )
-    parser.add_argument("--workers", type=int, help="local worker processes; default: one per core")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="local worker processes; default: one per core"
+    )
     parser.add_argument("--pdf", type=Path, metavar="FILE", help="with certificate: write it as a PDF")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run, needs_database=True)
@@ -91,9 +95,9 @@ def _certificate(period: Period, *, as_json: bool, pdf: Path | None) -> int:
     certificate, signature = certificate_of(period=period)
     if pdf:
         from tayyar.billing.certificate_pdf import certificate_pdf
+        from tayyar.config.output import write_file
 
-        pdf.write_bytes(certificate_pdf(certificate, signature))
-        print(f"Written to {pdf}")
+        write_file(pdf, certificate_pdf(certificate, signature))
     elif as_json:
         print(
             json.dumps(

@@ -5,7 +5,12 @@ import argparse
 
 def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = sub.add_parser("check", help="prove every invariant of the books; exit 1 and say which broke")
+    parser = sub.add_parser(
+        "check",
+        help="prove every invariant of the books; exit 1 and say which broke",
+        description="Count every bill, transfer and message back from the tables and compare. Changes nothing. "
+        "Exit 1 when the books disagree, with examples.",
+    )
     parser.set_defaults(run=run, needs_database=True)
 
 

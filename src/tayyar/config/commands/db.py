@@ -7,7 +7,12 @@ from tayyar.core import postgres
 
 def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = sub.add_parser("db", help="start, stop or find the embedded database")
+    parser = sub.add_parser(
+        "db",
+        help="start, stop or find the embedded database",
+        description="The embedded database in the data folder. It starts by itself when a command needs it, and stays. "
+        "stop: end it; url: its address for psql and pg_dump; status: exit 1 when it is stopped.",
+    )
     parser.add_argument("action", choices=["start", "stop", "status", "url"])
     parser.set_defaults(run=run)
 

@@ -30,7 +30,7 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     parser.add_argument("--once", action="store_true", help="stop when nothing is left to send")
     parser.add_argument(
-        "--workers", type=int, default=1, help="processes, each with its connection; default: 1"
+        "--workers", type=int, default=1, metavar="N", help="processes, each with its connection; default: 1"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run, needs_database=True)
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{period}: failed for {reasons}.")
     if not summaries:
         print(
-            "Nothing is released. A bill run releases its messages when it is certified: tayyar billrun PERIOD"
+            "Nothing waits to be sent. A bill run releases its messages when it is certified: tayyar billrun PERIOD"
         )
     return 0
 

@@ -12,9 +12,9 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "The same seed gives the same population.",
     )
     parser.add_argument("--profile", required=True, metavar="CODE", help="country: sa, eg, bh, mr, ...")
-    parser.add_argument("--accounts", type=int, required=True, metavar="N")
+    parser.add_argument("--accounts", type=int, required=True, metavar="N", help="how many")
     parser.add_argument("--months", type=int, default=1, metavar="M", help="months of readings (default 1)")
-    parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="default: 1")
     parser.set_defaults(run=run, needs_database=True)
 
 

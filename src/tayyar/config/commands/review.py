@@ -15,20 +15,22 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser = sub.add_parser("review", help="list what a run held; release, correct, estimate or dismiss it")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="held and rejected agreements, with the reason")
-    listing.add_argument("--reason", help="only these, such as HIGH_USE")
-    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--reason", metavar="CODE", help="only these, such as HIGH_USE")
+    listing.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default 50)")
     listing.add_argument("--json", action="store_true", help="print JSON")
     release = actions.add_parser("release", help="bill as measured")
     estimate = actions.add_parser("estimate", help="bill an estimate instead")
     correct = actions.add_parser("correct", help="put a right reading in place, and bill it")
-    correct.add_argument("--kwh", required=True, help="what the register shows")
-    correct.add_argument("--date", required=True, help="when it was read, like 2026-11-15")
+    correct.add_argument("--kwh", required=True, metavar="Q", help="what the register shows")
+    correct.add_argument("--date", required=True, metavar="D", help="when it was read, like 2026-11-15")
     dismiss = actions.add_parser("dismiss", help="do not bill this month")
-    dismiss.add_argument("--why", required=True)
+    dismiss.add_argument("--why", required=True, metavar="TEXT", help="the reason; goes into the audit log")
     for action in (listing, release, estimate, correct, dismiss):
-        action.add_argument("period", metavar="PERIOD")
+        action.add_argument("period", metavar="PERIOD", help="the run's month, like 2026-11")
     for action in (release, estimate, correct, dismiss):
-        action.add_argument("agreement", type=int, metavar="AGREEMENT")
+        action.add_argument(
+            "agreement", type=int, metavar="AGREEMENT", help="its number in the first column of `review list`"
+        )
     for action, function in (
         (listing, _list),
         (release, _release),
@@ -44,12 +46,18 @@ def _actor() -> str:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from tayyar.billing.queries import held_list
+    from tayyar.billing.queries import held_list, run_status
 
-    rows = held_list(period=Period.parse(arguments.period), reason=arguments.reason, limit=arguments.limit)
+    period = Period.parse(arguments.period)
+    rows = held_list(period=period, reason=arguments.reason, limit=arguments.limit)
     if arguments.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False, default=str))
         return 0
+    if not rows:
+        run_status(period=period)  # refuses a period that was not billed
+        print("Nothing is held.")
+        return 0
+    print(f"{'agreement':>10}  {'account':<11}  {'reason':<22} {'measured':>14}  decision")
     for row in rows:
         print(
             f"{row['agreement_id']:>10}  {row['account_number']}  {row['reason']:<22} "

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
     from django.conf import settings
 
-    _refuse_taken(arguments.port)
+    refuse_taken(arguments.port)
     print(
         f"Serving on http://{HOST}:{arguments.port}; links in bills begin with {settings.SITE_URL}.",
         flush=True,
@@ -43,7 +43,7 @@ def serve(*, port: int = PORT) -> None:
     from django.db import connections
     from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-    _refuse_taken(port)
+    refuse_taken(port)
     connections.close_all()  # the processes below must not share a connection
 
     class Site(BaseApplication):
@@ -79,7 +79,8 @@ def _options(port: int) -> dict[str, Any]:
     }
 
 
-def _refuse_taken(port: int) -> None:
+def refuse_taken(port: int) -> None:
+    """UserError when nothing can listen on 127.0.0.1:`port`."""
     import socket
 
     if not 1 <= port <= 65535:
