@@ -122,17 +122,19 @@ class Disturbed:
 
     def _hit(self, strike: Strike) -> bool:
         if strike.act:
-            with contextlib.suppress(psycopg.OperationalError):
+            try:
                 strike.act(None)
+            except psycopg.OperationalError:
+                strike.hit = False
         self._count(strike)
         return True
 
     def _count(self, strike: Strike) -> None:
-        self.outcome.kills[strike.kind] += 1
+        self.outcome.kills[strike.kind] += strike.hit
         time.sleep(self.chance.uniform(0.0, 0.4))
         self.ground.start_server()
         leases = self._leases()
-        self.outcome.in_flight += bool(leases)
+        self.outcome.in_flight += bool(leases) and strike.hit
         self.stopped += [_Stopped(pid, leases, time.monotonic()) for pid in strike.stopped]
 
     def _go_on(self) -> bool:

@@ -25,6 +25,7 @@ class Strike:
     act: Callable[[Request | None], None] | None = None
     after: bool = False
     cut: str | None = None
+    hit: bool = True  # False when what was aimed at had gone
     stopped: list[int] = field(default_factory=list)  # processes that the strike left stopped
 
     def trap(self) -> Trap:
@@ -72,12 +73,12 @@ def draw(ground: Ground, chance: random.Random, *, embedded: bool, late: bool, e
 
     def act(request: Request | None) -> None:
         if kind == "worker":
-            if pid := worker_of(request):
-                kill(pid)
+            pid = worker_of(request)
+            strike.hit = pid is not None and kill(pid)
         elif kind == "coordinator":
-            kill(operator.pid)
+            strike.hit = operator.poll() is None and kill(operator.pid)
         elif kind == "coordinator and workers":
-            kill(operator.pid)
+            strike.hit = operator.poll() is None and kill(operator.pid)
             for pid in ground.workers():
                 kill(pid)
         elif kind == "server (all processes)":
@@ -85,16 +86,17 @@ def draw(ground: Ground, chance: random.Random, *, embedded: bool, late: bool, e
         elif kind == "server (postmaster alone)":
             ground.kill_server(backends=False)
         elif kind == "server (immediate stop)":
-            postgres.stop(immediate=True)
-        elif kind == "one backend killed":
-            if (pid := backend_of(request)) and pid in children_of(postgres.postmaster_pid()):
-                kill(pid)
-        elif kind == "one backend terminated":
-            if (pid := backend_of(request)) and pid in children_of(postgres.postmaster_pid()):
-                kill(pid, signal.SIGTERM)
-        elif kind == "worker stopped past its lease" and (pid := worker_of(request)):
-            strike.stopped.append(pid)
-            kill(pid, signal.SIGSTOP)
+            strike.hit = postgres.stop(immediate=True)
+        elif kind in ("one backend killed", "one backend terminated"):
+            pid = backend_of(request)
+            if pid is None or pid not in children_of(postgres.postmaster_pid()):
+                strike.hit = False
+            else:
+                strike.hit = kill(pid, signal.SIGKILL if kind == "one backend killed" else signal.SIGTERM)
+        elif kind == "worker stopped past its lease":
+            pid = worker_of(request)
+            strike.hit = pid is not None and kill(pid, signal.SIGSTOP)
+            strike.stopped += [pid] if pid is not None and strike.hit else []
 
     if kind == "connection cut, commit unknown":
         strike.cut = chance.choice((proxy.UNSENT, proxy.SENT, proxy.ANSWERED))
