@@ -106,7 +106,9 @@ def test_the_same_transfer_again_changes_nothing_and_another_content_is_an_error
 def test_a_missing_reading_is_estimated_and_trued_up_by_the_next_one() -> None:
     september_of_salma()
     bill(SEPTEMBER)
-    bill(OCTOBER)  # nobody read in October: 900 kWh / 30 days = 30 kWh a day from 14 September to 14 October
+    settle(NASSER, start=day("2026-09-15"))
+    read(NASSER, day("2026-10-14"), 1900)
+    bill(OCTOBER)  # Salma was not read: 900 kWh / 30 days = 30 kWh a day from 14 September to 14 October
     october = the_bill(SALMA, OCTOBER)
     assert october.energy_wh == 900_000
     read(SALMA, day("2026-11-14"), 3800)  # 1,900 kWh since the last real reading, of which 900 are billed
@@ -262,7 +264,10 @@ def test_who_moves_out_gets_a_final_bill_and_the_next_tenant_pays_only_his_days(
 
 def test_a_new_customer_without_a_reading_yet_waits_for_the_next_run() -> None:
     settle(SALMA, start=day("2026-09-20"))
-    assert bill(SEPTEMBER)["accounts"]["eligible"] == 0
+    settle(NASSER, start=day("2026-08-15"))
+    read(NASSER, day("2026-09-14"), 1900)
+    assert bill(SEPTEMBER)["accounts"]["eligible"] == 1
+    assert not Bill.objects.filter(agreement_id=SALMA).exists()
     read(SALMA, day("2026-10-14"), 1500)
     bill(OCTOBER)
     assert the_bill(SALMA, OCTOBER).start_date == day("2026-09-20")

@@ -58,7 +58,7 @@ INVARIANTS = (
         "the balance of every account is the sum of its transfers",
         """WITH carried AS (
                SELECT DISTINCT ON (account_id) account_id, billed_to_date_minor FROM billing_bill
-               ORDER BY account_id, period DESC, (number / 10000000000 % 10 = 0) DESC, number DESC),
+               ORDER BY account_id, (number / 10000000000 % 10 = 0) DESC, period DESC, number DESC),
            posted AS (
                SELECT account_id, sum(amount) AS amount FROM (
                    SELECT debit_account_id AS account_id, amount_minor AS amount FROM ledger_transfer

@@ -60,7 +60,7 @@ def plan(
     """Create the run of `period` with chunks of `chunk_accounts` accounts, or find it. Returns its id.
 
     One transaction under a lock: two coordinators get the same run. UserError when the profile still has open
-    questions, when the issue day has not come, or when a later period was billed already.
+    questions, when the issue day has not come, when a later period was billed already, or when no reading came.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('billing_billrun'))")
@@ -70,6 +70,7 @@ def plan(
         if found:
             return int(found[0])
         _refuse_wrong_time(connection, period=period, profile=profile, now=now)
+        refuse_without_readings(connection, period=period, profile=profile, now=now)
         issue_date = issue_date_of(profile, period)
         previous = connection.execute(
             "SELECT id FROM billing_billrun ORDER BY period DESC LIMIT 1"
@@ -138,6 +139,25 @@ def _refuse_wrong_time(
         )
 
 
+def refuse_without_readings(
+    connection: psycopg.Connection[Any], *, period: Period, profile: Profile, now: dt.datetime
+) -> None:
+    """UserError when not one reading came since the last issue day: nobody meant to estimate everybody."""
+    limit = min(issue_date_of(profile, period), period.end)
+    before = period.plus(-1)
+    for month, after in ((period, before.start), (before, issue_date_of(profile, before))):
+        if connection.execute(
+            """SELECT 1 FROM metering_meterreading
+               WHERE period = %s AND read_date > %s AND read_date <= %s AND received_at <= %s LIMIT 1""",
+            [month.number, after, limit, now],
+        ).fetchone():
+            return
+    raise UserError(
+        f"No reading of {period} has come, so every bill would be an estimate. "
+        "Bring the readings in first: `tayyar readings import FILE`."
+    )
+
+
 def facts_of(connection: psycopg.Connection[Any], run_id: int, profile: Profile) -> RunFacts:
     """What the stages need to know of the run. Refuses tariffs that changed since it was planned."""
     row = connection.execute(
@@ -159,23 +179,40 @@ def facts_of_period(
     connection: psycopg.Connection[Any], period: Period, profile: Profile, cutoff_at: dt.datetime
 ) -> RunFacts:
     """The same for a period by itself, whether it has a run or not: for single bills and dry runs."""
-    billed = connection.execute(
-        "SELECT period FROM billing_billrun WHERE period < %s ORDER BY period DESC", [period.number]
-    ).fetchall()
-    periods = [Period.from_number(number) for (number,) in billed]
-    months, issue_date = profile.months_per_bill, issue_date_of(profile, period)
+    recent, older = _billed_periods(connection, period, profile.months_per_bill)
+    issue_date = issue_date_of(profile, period)
     return RunFacts(
         period=period,
         issue_date=issue_date,
         due_date=issue_date + dt.timedelta(days=profile.days_to_due),
         limit=min(issue_date, period.end),
         cutoff_at=cutoff_at,
-        recent=tuple(periods[:months]),
-        older=tuple(periods[months:]),
+        recent=recent,
+        older=older,
         profile=profile,
         book=load_book(profile),
         rules=MeasureRules.from_profile(profile),
     )
+
+
+def _billed_periods(
+    connection: psycopg.Connection[Any], period: Period, months: int
+) -> tuple[tuple[Period, ...], tuple[Period, ...]]:
+    """Periods before this one that hold bills, newest first: those of the last `months` runs and since, and older.
+
+    Not only runs make bills: whoever moved out in a month that was never run has his final bill there.
+    """
+    rows = connection.execute(
+        """SELECT period, bool_or(has_run) FROM (
+               SELECT period, true AS has_run FROM billing_billrun
+               UNION ALL SELECT replace(left(name, 7), '-', '')::int, false FROM billing_numberseries) AS known
+           WHERE period < %s GROUP BY period ORDER BY period DESC""",
+        [period.number],
+    ).fetchall()
+    runs = [number for number, has_run in rows if has_run][:months]
+    oldest = runs[-1] if len(runs) == months else 0
+    recent = tuple(Period.from_number(number) for number, _ in rows if number >= oldest)
+    return recent, tuple(Period.from_number(number) for number, _ in rows if number < oldest)
 
 
 # ------------------------------------------------------------------------------- the stages of a chunk

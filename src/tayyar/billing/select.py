@@ -75,7 +75,7 @@ def select(
         due = _due(facts, due, _billed_singly(connection, facts, agreements))
     due = due.with_row_index("row")
     keys = due["usage_point_id"].to_numpy()
-    readings = _readings(connection, facts, keys, [facts.period], due)
+    readings = _readings(connection, facts, keys, _months(facts.period, Period.of(facts.limit)), due)
     openings = _openings(connection, due)
     readings = _readings_further_back(connection, facts, due, readings)
     if only is None:
@@ -160,14 +160,14 @@ def _priors(
     if facts.recent:
         span = f"account_id >= {first} AND account_id < {end}"
         found = read_frame(connection, _prior_query(facts.recent, span), shapes.PRIORS)
-    missing = agreements.join(found, on="account_id", how="anti")["account_id"].unique().to_numpy()
+    missing = agreements.join(found, on="agreement_id", how="anti")["account_id"].unique().to_numpy()
     if facts.older and missing.size:
         listed = f"account_id = ANY('{{{','.join(map(str, missing.tolist()))}}}'::bigint[])"
         found = pl.concat([found, read_frame(connection, _prior_query(facts.older, listed), shapes.PRIORS)])
-    # Bills made one by one only copy what the run had billed by then: in its month, the run's own bill says more.
+    # Bills made one by one only copy what the runs had billed by then: the newest of a run says more.
     from_run = pl.col("number") // 10_000_000_000 % 10 == numbers.RUN
     carried = (
-        found.sort("account_id", "period", from_run, "number")
+        found.sort("account_id", from_run, "period", "number")
         .group_by("account_id", maintain_order=True)
         .agg(carried_minor=pl.col("billed_to_date_minor").last())
     )
@@ -178,11 +178,11 @@ def _priors(
 def _billed_singly(
     connection: psycopg.Connection[Any], facts: RunFacts, agreements: pl.DataFrame
 ) -> pl.Series:
-    """Agreements that already have a bill in this period: a final bill, or one released before the run."""
+    """Agreements that have a bill in this period or a later one already: a final bill made before the run."""
     if agreements.is_empty():
         return pl.Series("agreement_id", [], dtype=pl.Int64)
     condition = _range("agreement_id", agreements["agreement_id"].to_numpy())
-    query = f"SELECT agreement_id FROM billing_bill WHERE period = {facts.period.number} AND {condition}"
+    query = f"SELECT agreement_id FROM billing_bill WHERE period >= {facts.period.number} AND {condition}"
     return read_frame(connection, query, {"agreement_id": "int8"})["agreement_id"]
 
 
@@ -328,18 +328,25 @@ def _readings_further_back(
     earliest = doubtful["start_date"].min()
     assert isinstance(earliest, dt.date)
     back = max(Period.of(earliest), facts.period.plus(-FURTHEST_MONTHS))
-    months = []
-    while back < facts.period:
-        months.append(back)
-        back = back.plus(1)
+    months = _months(back, facts.period.plus(-1))
     keys = doubtful["usage_point_id"].unique().to_numpy()
     return pl.concat([_readings(connection, facts, keys, months, due), readings])
 
 
+def _months(first: Period, last: Period) -> list[Period]:
+    """All months from `first` to `last`, both counted."""
+    months = []
+    while first <= last:
+        months.append(first)
+        first = first.plus(1)
+    return months
+
+
 def _closed(due: pl.DataFrame, readings: pl.DataFrame) -> pl.Series:
-    """Usage points with a reading after the day they are billed from."""
-    joined = readings.join(due.select("usage_point_id", "start_date"), on="usage_point_id")
-    return joined.filter(pl.col("read_date") > pl.col("start_date"))["usage_point_id"]
+    """Usage points with a reading in the days that can be billed."""
+    joined = readings.join(due.select("usage_point_id", "start_date", "end_limit"), on="usage_point_id")
+    within = (pl.col("read_date") > pl.col("start_date")) & (pl.col("read_date") <= pl.col("end_limit"))
+    return joined.filter(within)["usage_point_id"]
 
 
 def _without_newcomers(facts: RunFacts, due: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:

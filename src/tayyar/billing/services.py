@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from tayyar.billing import numbers, run, shapes
 from tayyar.billing.installation import installed_profile
-from tayyar.billing.models import Bill, BillException, BillKind, NumberSeries
+from tayyar.billing.models import Bill, BillException, BillKind, BillRun, NumberSeries
 from tayyar.billing.select import RunFacts, Selection, select, with_last_year
 from tayyar.core import audit
 from tayyar.core.errors import UserError
@@ -58,7 +58,7 @@ class _Decision:
 def release(*, period: Period, agreement_id: int, actor: str, now: dt.datetime) -> int:
     """Bill a held agreement as it was measured. Returns the bill's number."""
     held = _held(period, agreement_id)
-    if held.reason not in RELEASABLE:
+    if held.outcome == "HELD" and held.reason not in RELEASABLE | {"CHANGED_DURING_RUN"}:
         raise UserError(
             f"{held.reason}: there is nothing measured to release. Enter a reading, or bill an estimate."
         )
@@ -78,14 +78,17 @@ def estimate(*, period: Period, agreement_id: int, actor: str, now: dt.datetime)
 def correct(
     *, period: Period, agreement_id: int, value_wh: int, read_date: dt.date, actor: str, now: dt.datetime
 ) -> int:
-    """Put a right reading in place of those in doubt and bill it. Returns the bill's number."""
+    """Put a right reading in place of those in doubt and bill up to its day. Returns the bill's number."""
     held = _held(period, agreement_id)
-    agreement = Agreement.objects.get(id=agreement_id)
+    agreement = _hold_still(agreement_id)
+    _open_books(period)
     correct_reading(
         usage_point_id=agreement.usage_point_id, value_wh=value_wh, read_date=read_date, actor=actor, now=now
     )
     decision = _Decision(BillKind.BILL, only_reading_on=read_date, despite_doubt=True)
-    return _resolve(held, "CORRECTED", _bill_one(period, agreement_id, decision, now), actor, now)
+    limit = max(read_date, run.facts_of_period(_raw(), period, installed_profile(), now).limit)
+    number = _bill_one(period, agreement_id, decision, now, limit=limit)
+    return _resolve(held, "CORRECTED", number, actor, now)
 
 
 @transaction.atomic
@@ -140,9 +143,9 @@ def move_out(
 
     `value_wh` is the register on that day; without it the rest is estimated.
     """
-    agreement = Agreement.objects.select_for_update().filter(id=agreement_id).first()
-    if agreement is None:
-        raise UserError(f"There is no agreement {agreement_id}.")
+    agreement = _hold_still(agreement_id)
+    if end_date > now.date():
+        raise UserError(f"{end_date} has not come yet; end the agreement on that day.")
     if agreement.end_date:
         raise UserError(f"Agreement {agreement_id} ended already, on {agreement.end_date}.")
     if end_date <= agreement.start_date:
@@ -156,6 +159,8 @@ def move_out(
         )
     agreement.end_date = end_date
     agreement.save(update_fields=["end_date"])
+    period = _period_of_final(end_date, newest)
+    _open_books(period)
     if value_wh is not None:
         correct_reading(
             usage_point_id=agreement.usage_point_id,
@@ -164,9 +169,6 @@ def move_out(
             actor=actor,
             now=now,
         )
-    period = Period.of(end_date)
-    if newest and newest.period >= period.number:
-        period = Period.from_number(newest.period).plus(1)
     decision = _Decision(
         BillKind.FINAL, only_reading_on=end_date if value_wh is not None else None, despite_doubt=True
     )
@@ -182,6 +184,17 @@ def move_out(
         bill=number,
     )
     return number
+
+
+def _period_of_final(end_date: dt.date, newest: Bill | None) -> Period:
+    """The month of the last day, but not beyond the month that is run next, and always after the newest bill."""
+    period = Period.of(end_date)
+    last_run = BillRun.objects.order_by("-period").values_list("period", flat=True).first()
+    if last_run:
+        period = min(period, Period.from_number(last_run).plus(1))
+    if newest and newest.period >= period.number:
+        period = Period.from_number(newest.period).plus(1)
+    return period
 
 
 def _store_estimated_closing(number: int, usage_point_id: int, now: dt.datetime) -> None:
@@ -214,13 +227,13 @@ def cancel(*, number: int, why: str, actor: str, now: dt.datetime) -> int:
     if not why.strip():
         raise UserError("Say why the bill is cancelled; the credit note and the audit log carry it.")
     period = numbers.bill_period(number)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
     bill = Bill.objects.filter(period=period.number, number=number).first()
     if bill is None:
         raise UserError(f"There is no bill {number}.")
     if bill.kind == BillKind.CREDIT_NOTE:
         raise UserError(f"{number} is a credit note; only bills are cancelled.")
+    _hold_still(bill.agreement_id)
+    _open_books(period)
     newest = _newest_bill(bill.agreement_id)
     if newest is None or newest.number != number:
         later = newest.number if newest else None
@@ -290,15 +303,21 @@ def balance_of(*, account_id: int) -> int:
 def _bill_one(
     period: Period, agreement_id: int, decision: _Decision, now: dt.datetime, limit: dt.date | None = None
 ) -> int:
-    agreement = Agreement.objects.select_for_update().get(id=agreement_id)
+    agreement = _hold_still(agreement_id)
+    _open_books(period)
+    _refuse_billed_since(period, agreement_id, decision.revision)
     profile = installed_profile()
     facts = _facts(period, profile, now, limit)
     raw = _raw()
-    for table in ("billing_bill", "ledger_transfer", "notifications_message", "metering_meterreading"):
-        ensure_partition(raw, table=table, period=period)
     selection = select(raw, facts, agreement.account_id, agreement.account_id + 1, only=agreement_id)
     if selection.due.is_empty():
         raise UserError(f"Agreement {agreement_id} has no day left to bill in {period}.")
+    start = selection.due["start_date"][0]
+    if decision.only_reading_on and decision.only_reading_on <= start:
+        raise UserError(
+            f"Agreement {agreement_id} is billed to {start}; a reading of {decision.only_reading_on} closes no bill. "
+            f"Enter one of a day between {start} and today."
+        )
     measured = _measured(raw, facts, selection, decision)
     charged = run.charged(facts, measured)
     problem = charged["problem"][0] or charged["hold"][0]
@@ -323,6 +342,46 @@ def _bill_one(
     write_frame(raw, "notifications_message", shapes.MESSAGES, told)
     release_messages(period=period, kind=MessageKind.SINGLE_BILL_ISSUED, now=now)
     return number
+
+
+def _hold_still(agreement_id: int) -> Agreement:
+    """Lock an agreement before its bills are looked at. UserError when there is none, or a run is at its account.
+
+    A run that is planned from now on waits for this transaction and sees what it wrote.
+    """
+    raw = _raw()
+    raw.execute("SELECT pg_advisory_xact_lock_shared(hashtext('billing_billrun'))")
+    agreement = Agreement.objects.select_for_update().filter(id=agreement_id).first()
+    if agreement is None:
+        raise UserError(f"There is no agreement {agreement_id}.")
+    under_way = raw.execute(
+        """SELECT r.period FROM billing_billrun r JOIN billing_billrunchunk c ON c.run_id = r.id
+           WHERE r.state = 'RUNNING' AND c.state <> 'DONE' AND %(account)s >= c.first_account_id
+             AND %(account)s < c.end_account_id""",
+        {"account": agreement.account_id},
+    ).fetchone()
+    if under_way:
+        raise UserError(
+            f"The run of {Period.from_number(under_way[0])} is under way and has not billed this account yet. "
+            "Try again when it is finished."
+        )
+    return agreement
+
+
+def _open_books(period: Period) -> None:
+    """The month's partitions, locked in one order by everyone, so that no two wait for each other in a circle."""
+    for table in ("billing_bill", "ledger_transfer", "notifications_message", "metering_meterreading"):
+        ensure_partition(_raw(), table=table, period=period)
+
+
+def _refuse_billed_since(period: Period, agreement_id: int, revision: int) -> None:
+    """UserError when a later bill, or for a first revision one of this period, has these days."""
+    newest = _newest_bill(agreement_id)
+    if newest and (newest.period > period.number or (newest.period == period.number and not revision)):
+        raise UserError(
+            f"Agreement {agreement_id} is billed to {newest.end_date} already, by {newest.number}. "
+            f"Dismiss what was held in {period}, or cancel the later bill and let the next run bill its days."
+        )
 
 
 def _measured(
@@ -363,8 +422,9 @@ def _newest_bill(agreement_id: int) -> Bill | None:
 def _billed_to_date(account_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT billed_to_date_minor FROM billing_bill WHERE account_id = %s
-               ORDER BY period DESC, (number / 10000000000 %% 10 = 0) DESC, number DESC LIMIT 1""",
+            """SELECT billed_to_date_minor FROM billing_bill
+               WHERE account_id = %s AND number / 10000000000 %% 10 = 0
+               ORDER BY period DESC, number DESC LIMIT 1""",
             [account_id],
         )
         row = cursor.fetchone()
