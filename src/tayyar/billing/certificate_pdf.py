@@ -103,7 +103,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "To verify: tayyar billrun verify {period}",
     },
     "fr": {
-        "title": "Certificat de l’émission de {month}",
+        "title": "Certificat de l’émission : {month}",
         "truth": "Comptes : facturés {billed} sur {eligible}, retenus {held}, rejetés {rejected}",
         "issue_date": "Émise le",
         "due_date": "Dernier jour de paiement",

@@ -32,7 +32,7 @@ from tayyar.core.periods import Period
 from tayyar.customers.models import Agreement, CustomerAccount
 from tayyar.ledger.models import Transfer, TransferKind
 from tayyar.metering.models import Meter, ServiceCentre
-from tayyar.metering.segments import REGISTERS, unpack
+from tayyar.metering.segments import unpack
 from tayyar.profiles import Profile
 from tayyar.tariffs.book import TariffBook, load_book
 from tayyar.tariffs.kernel import charge
@@ -40,6 +40,12 @@ from tayyar.tariffs.lines import decode
 
 HISTORY_MONTHS = 13
 _UNITS = {"WH": Unit.KWH, "MONTH": Unit.MONTH, "DAY": Unit.DAY, "DAY_SHARE": Unit.DAY}
+_OBIS = (
+    "1.8.0",
+    "1.8.1",
+    "1.8.2",
+    "1.8.3",
+)  # active energy: total and rates, as the meter's display names them
 _QUALITIES = {1: Quality.ACTUAL, 2: Quality.ESTIMATED, 3: Quality.CUSTOMER}
 
 
@@ -147,6 +153,10 @@ def _lines(book: TariffBook, packed: list[int]) -> Iterable[BillLineView]:
         bounds: dict[str, Any] = {}
         if kind is LineKind.ENERGY and label.from_kwh is not None and _whole(label.from_kwh, label.to_kwh):
             bounds = {"from_kwh": int(label.from_kwh), "to_kwh": int(label.to_kwh) if label.to_kwh else None}
+        plain_block = bool(bounds) and not label.reprices_all and label.code.startswith("BLOCK_")
+        several = label.to_kwh is not None or label.from_kwh != "0"
+        # Plain blocks are named where they are shown, with the separators of the language.
+        text = "" if plain_block and several else label.names
         if kind is LineKind.TAX:
             yield BillLineView(kind, amount_minor, label.names, price_micro // 10, Unit.PERCENT)
         elif label.unit == "MINOR":
@@ -154,7 +164,7 @@ def _lines(book: TariffBook, packed: list[int]) -> Iterable[BillLineView]:
         else:
             quantity_milli = quantity if label.unit == "WH" else quantity * 1000
             unit = _UNITS[label.unit]
-            yield BillLineView(kind, amount_minor, label.names, quantity_milli, unit, price_micro, **bounds)
+            yield BillLineView(kind, amount_minor, text, quantity_milli, unit, price_micro, **bounds)
 
 
 def _whole(*bounds: str | None) -> bool:
@@ -167,7 +177,7 @@ def _readings(packed: list[int]) -> Iterable[ReadingView]:
     for segment in segments:
         yield ReadingView(
             meter_serial=serials[segment.meter_id],
-            register=REGISTERS[segment.register],
+            register=_OBIS[segment.register],
             from_date=segment.from_date,
             from_wh=segment.from_wh,
             from_quality=_QUALITIES[segment.from_quality],

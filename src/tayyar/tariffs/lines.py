@@ -21,7 +21,8 @@ BLOCKS_PER_SEASON, REGISTERS_PER_SEASON = 20, 100
 class LineLabel:
     """What a line is. `kind` ENERGY, FIXED, SUBSIDY, MINIMUM, TAX; `unit` WH, MONTH, DAY or MINOR says what the
     line's quantity counts. A fee whose unit is DAY_SHARE is a monthly fee's share for that many days.
-    `from_kwh` and `to_kwh` are decimal texts of a block's published size, None where they do not apply."""
+    `from_kwh` and `to_kwh` are decimal texts of a block's published size, None where they do not apply;
+    `reprices_all`: the block prices the whole consumption from zero."""
 
     code: str
     kind: str
@@ -29,6 +30,7 @@ class LineLabel:
     names: Mapping[str, str]
     from_kwh: str | None = None
     to_kwh: str | None = None
+    reprices_all: bool = False
 
 
 def decode(book: TariffBook, line_code: int) -> LineLabel:
@@ -77,9 +79,9 @@ def _block_label(season: Season, position: int) -> LineLabel:
     from_kwh, to_kwh = kwh_text(first or 0), None if block.up_to_wh is None else kwh_text(block.up_to_wh)
     if block.reprices_all and to_kwh:
         names = {
-            "ar": f"كل الاستهلاك بسعر شريحة {from_kwh}–{to_kwh} ك.و.س",
-            "en": f"All energy at the {from_kwh}–{to_kwh} kWh price",
-            "fr": f"Toute l'énergie au prix de la tranche {from_kwh}–{to_kwh} kWh",
+            "ar": f"حتى {to_kwh} ك.و.س، كلها بسعر شريحة {from_kwh}–{to_kwh}",
+            "en": f"Up to {to_kwh} kWh, all at the price of block {from_kwh}–{to_kwh}",
+            "fr": f"Jusqu'à {to_kwh} kWh, tout au prix de la tranche {from_kwh}–{to_kwh}",
         }
     elif block.reprices_all:
         names = {
@@ -102,7 +104,7 @@ def _block_label(season: Season, position: int) -> LineLabel:
             "fr": f"Tranche {from_kwh}–{to_kwh} kWh",
         }
     code = _in_season(f"BLOCK_{position + 1}", season)
-    return LineLabel(code, "ENERGY", "WH", _names(names, season), from_kwh, to_kwh)
+    return LineLabel(code, "ENERGY", "WH", _names(names, season), from_kwh, to_kwh, block.reprices_all)
 
 
 def kwh_text(energy_wh: int) -> str:

@@ -271,10 +271,15 @@ class Presenter:
         if share.kind == ChangeKind.CONSUMPTION:
             now, before = facts["wh_per_day_now"], facts["wh_per_day_before"]
             direction = "more" if now > before else "less" if now < before else "same"
+            decimals = 1  # of a kWh a day, or as many as it takes to tell the two apart
+            while decimals < 3 and divide_half_up(now, 10 ** (3 - decimals)) == divide_half_up(
+                before, 10 ** (3 - decimals)
+            ):
+                decimals += 1
             return self.say(
                 f"change_CONSUMPTION_{direction}",
-                now=self.number(divide_half_up(now, 100), decimals=1),
-                before=self.number(divide_half_up(before, 100), decimals=1),
+                now=self.number(divide_half_up(now, 10 ** (3 - decimals)), decimals=decimals),
+                before=self.number(divide_half_up(before, 10 ** (3 - decimals)), decimals=decimals),
             )
         if share.kind == ChangeKind.OTHER:
             return self.words["change_OTHER"]
