@@ -29,7 +29,7 @@ Connection = psycopg.Connection[Any]
 MONEY = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor")
 
 
-class CertificateError(Exception):
+class CertificateError(UserError):
     """The books do not agree; the run is not certified. The message says what differs."""
 
 
