@@ -281,7 +281,7 @@ def test_a_cancelled_bill_stands_cancelled_by_a_credit_note_over_every_line() ->
     note = Bill.objects.get(number=credit)
     assert (note.revision, note.total_minor) == (1, -19780)
     assert services.balance_of(account_id=account_id(SALMA)) == 0
-    with pytest.raises(UserError, match="not the newest"):
+    with pytest.raises(UserError, match=f"cancelled already, by credit note {credit}"):
         services.cancel(number=number, why="again", actor="user:1", now=noon("2026-10-01"))
 
 

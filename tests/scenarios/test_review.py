@@ -26,6 +26,7 @@ from tayyar.billing import chunks, run, services
 from tayyar.billing.models import Bill, BillException, BillKind, BillRun
 from tayyar.billing.queries import bill_by_number
 from tayyar.billing.worker import connect
+from tayyar.config.commands.review import parse_kwh
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
 from tayyar.customers.models import Agreement
@@ -286,6 +287,28 @@ def test_a_meter_read_again_after_the_issue_day_is_billed_to_that_day() -> None:
     read(SALMA, day("2026-11-14"), 3730)
     bill(NOVEMBER)
     assert the_bill(SALMA, NOVEMBER).energy_wh == 360_000
+
+
+def test_a_bill_on_which_a_later_one_stands_cannot_be_cancelled() -> None:
+    september_of_salma()
+    bill(SEPTEMBER)
+    read(SALMA, day("2026-10-14"), 2700)
+    bill(OCTOBER)
+    later = the_bill(SALMA, OCTOBER).number
+    with pytest.raises(UserError, match=f"not the newest of its agreement: {later}"):
+        services.cancel(number=the_bill(SALMA, SEPTEMBER).number, why="x", actor="u", now=noon("2026-11-01"))
+
+
+@pytest.mark.parametrize("typed", ["1e99999", "1e999999", "-1e999999", "-3", "0.0001", "nan", "x"])
+def test_a_register_value_that_no_meter_shows_is_refused_in_words(typed: str) -> None:
+    with pytest.raises(UserError):
+        parse_kwh(typed)
+
+
+@pytest.mark.parametrize("typed", ["0000-01", "1999-12", "9999-12", "2026-13"])
+def test_a_month_that_bill_numbers_cannot_carry_is_refused_in_words(typed: str) -> None:
+    with pytest.raises(UserError, match="is not a period"):
+        Period.parse(typed)
 
 
 # ------------------------------------------------------------------------------------------ readings that lack

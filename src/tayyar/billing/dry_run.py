@@ -18,8 +18,9 @@ SAMPLES = 5
 
 
 def dry_run(*, period: Period, profile: Profile) -> dict[str, Any]:
-    """Totals by tariff beside the last run's, exceptions by reason, and a few samples."""
+    """Totals by tariff beside the last run's, exceptions by reason, and a few samples. UserError without readings."""
     connection = connect(settings.DATABASE_URL)
+    run.refuse_without_readings(connection, period=period, profile=profile, now=clock.now())
     facts = run.facts_of_period(connection, period, profile, clock.now())
     book = facts.book
     totals: dict[int, dict[str, int]] = {}

@@ -235,9 +235,11 @@ def cancel(*, number: int, why: str, actor: str, now: dt.datetime) -> int:
     _hold_still(bill.agreement_id)
     _open_books(period)
     newest = _newest_bill(bill.agreement_id)
-    if newest is None or newest.number != number:
-        later = newest.number if newest else None
-        raise UserError(f"Bill {number} is not the newest of its agreement. Cancel {later} first.")
+    assert newest is not None
+    if (newest.period, newest.revision) == (bill.period, bill.revision + 1):
+        raise UserError(f"Bill {number} is cancelled already, by credit note {newest.number}.")
+    if newest.number != number:
+        raise UserError(f"Bill {number} is not the newest of its agreement: {newest.number} stands on it.")
     credit = _next_number(period, numbers.CREDIT)
     lines = [-value if place % 4 in (1, 3) else value for place, value in enumerate(bill.lines)]
     amounts = {name: -getattr(bill, name) for name in run.WEIGHTS}

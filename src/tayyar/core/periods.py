@@ -20,6 +20,8 @@ class Period:
         match = re.fullmatch(r"(\d{4})-(\d{2})", text)
         if not match or not 1 <= int(match[2]) <= 12:
             raise UserError(f"{text!r} is not a period. Write it as year and month, like 2026-11.")
+        if not 2000 <= int(match[1]) <= 2099:  # bill numbers carry two digits of the year
+            raise UserError(f"{text!r} is not a period that can be billed: the years are 2000 to 2099.")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod

@@ -3,6 +3,8 @@
 import argparse
 import json
 
+MOST = 100_000
+
 
 def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
@@ -19,8 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tayyar.billing.queries import account_list
     from tayyar.core.errors import UserError
 
-    if arguments.limit < 1:
-        raise UserError("--limit is 1 or more.")
+    if not 1 <= arguments.limit <= MOST:
+        raise UserError(f"--limit is 1 to {MOST:,}.")
     accounts = account_list(limit=arguments.limit)
     if arguments.json:
         print(json.dumps(accounts, indent=1, ensure_ascii=False))

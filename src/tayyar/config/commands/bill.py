@@ -36,18 +36,19 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def _show(arguments: argparse.Namespace) -> int:
     from tayyar.billing.documents.pdf import render_bill_json
+    from tayyar.billing.documents.present import Presenter
 
     view = _view(arguments.number)[0]
     document = render_bill_json(view)
     if arguments.json:
         print(json.dumps(document, indent=1, ensure_ascii=False))
         return 0
+    words = Presenter(view, "en")
     amount, code = view.currency.format, view.currency.code
     print(f"Bill {view.number_text} ({view.kind}), account {view.account_number}, {view.holder_name}")
     print(f"  {view.period_start} to {view.period_end}, {view.days} days, {view.energy_wh // 1000:,} kWh")
     for line in view.lines:
-        label = line.label if isinstance(line.label, str) else line.label["en"]
-        print(f"  {label:<50} {amount(line.amount_minor):>14}")
+        print(f"  {words.line_label(line):<50} {amount(line.amount_minor):>14}")
     print(f"  {'Total of this bill':<50} {amount(view.total_minor):>14}")
     print(f"  {'Balance before':<50} {amount(view.balance_before_minor):>14}")
     print(f"  {'To pay by ' + str(view.due_date):<50} {amount(view.amount_due_minor):>14} {code}")

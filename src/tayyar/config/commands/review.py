@@ -9,6 +9,9 @@ from decimal import Decimal, InvalidOperation
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
 
+MOST_KWH = 10**12
+MOST_ROWS = 1_000_000
+
 
 def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command and its actions."""
@@ -49,6 +52,8 @@ def _list(arguments: argparse.Namespace) -> int:
     from tayyar.billing.queries import held_list, run_status
 
     period = Period.parse(arguments.period)
+    if not 1 <= arguments.limit <= MOST_ROWS:
+        raise UserError(f"--limit is 1 to {MOST_ROWS:,}.")
     rows = held_list(period=period, reason=arguments.reason, limit=arguments.limit)
     if arguments.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False, default=str))
@@ -117,10 +122,13 @@ def _dismiss(arguments: argparse.Namespace) -> int:
 def parse_kwh(text: str) -> int:
     """ "1234.5" -> 1234500 Wh."""
     try:
-        energy_wh = Decimal(text) * 1000
+        energy_kwh = Decimal(text)
     except InvalidOperation:
         raise UserError(f"{text!r} is not a number of kWh. Write it like 48213 or 48213.5.") from None
-    if not energy_wh.is_finite() or energy_wh < 0 or energy_wh != energy_wh.to_integral_value():
+    if not energy_kwh.is_finite() or abs(energy_kwh) >= MOST_KWH:
+        raise UserError(f"{text!r}: no register shows so much.")
+    energy_wh = energy_kwh * 1000
+    if energy_wh < 0 or energy_wh != energy_wh.to_integral_value():
         raise UserError(f"{text!r}: a register shows 0 or more kWh, with at most three decimals.")
     return int(energy_wh)
 
