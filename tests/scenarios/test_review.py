@@ -311,6 +311,68 @@ def test_a_month_that_bill_numbers_cannot_carry_is_refused_in_words(typed: str) 
         Period.parse(typed)
 
 
+def test_an_estimate_above_the_next_real_reading_is_set_right_by_cancelling_it() -> None:
+    september_of_salma()
+    bill(SEPTEMBER)
+    settle(NASSER, start=day("2026-09-15"))
+    read(NASSER, day("2026-10-14"), 1900)
+    bill(OCTOBER)  # Salma was not read: 900 kWh estimated, to 2,800
+    read(SALMA, day("2026-11-14"), 2700)
+    bill(NOVEMBER)
+    assert BillException.objects.get(agreement_id=SALMA).reason == "ESTIMATE_ABOVE_ACTUAL"
+    services.cancel(
+        number=the_bill(SALMA, OCTOBER).number, why="estimated too high", actor="u", now=noon("2026-11-29")
+    )
+    number = services.correct(
+        period=Period.parse(NOVEMBER),
+        agreement_id=SALMA,
+        value_wh=2_700_000,
+        read_date=day("2026-11-14"),
+        actor="u",
+        now=noon("2026-11-29"),
+    )
+    # 14 September to 14 November: 2,700 - 1,900 = 800 kWh; two months of the fee
+    found = Bill.objects.get(number=number)
+    assert (str(found.start_date), found.energy_wh, found.fixed_minor) == ("2026-09-14", 800_000, 2000)
+    # 800 x 0.18 = 144.00; 20.00; VAT 24.60: 188.60, and September's 197.80
+    assert services.balance_of(account_id=account_id(SALMA)) == 18860 + 19780
+
+
+def test_an_account_rejected_for_its_category_is_billed_as_measured_once_the_category_is_right() -> None:
+    settle(SALMA, start=day("2026-08-15"), category=99)
+    read(SALMA, day("2026-09-14"), 1900)
+    assert bill(SEPTEMBER)["accounts"] == {"eligible": 1, "billed": 0, "held": 0, "rejected": 1}
+    Agreement.objects.filter(id=SALMA).update(category=1)
+    number = services.release(
+        period=Period.parse(SEPTEMBER), agreement_id=SALMA, actor="u", now=noon("2026-10-01")
+    )
+    assert Bill.objects.get(number=number).total_minor == 19780
+
+
+def test_a_month_without_use_costs_the_fee_and_its_tax() -> None:
+    september_of_salma()
+    bill(SEPTEMBER)
+    read(SALMA, day("2026-10-14"), 1900)
+    bill(OCTOBER)  # no use after use: held
+    number = services.release(
+        period=Period.parse(OCTOBER), agreement_id=SALMA, actor="u", now=noon("2026-10-30")
+    )
+    # 0 kWh; 10.00; VAT 1.50
+    assert Bill.objects.get(number=number).total_minor == 1150
+
+
+def test_the_use_of_the_calendar_year_starts_anew_in_january() -> None:
+    settle(SALMA, start=day("2026-11-15"))
+    for month, kwh in (("2026-12", 1900), ("2027-01", 2800), ("2027-02", 3700)):
+        read(SALMA, day(f"{month}-14"), kwh)
+        bill(month)
+    assert [the_bill(SALMA, month).year_wh for month in ("2026-12", "2027-01", "2027-02")] == [
+        900_000,
+        900_000,
+        1_800_000,
+    ]
+
+
 # ------------------------------------------------------------------------------------------ readings that lack
 
 
