@@ -6,6 +6,7 @@ Values are bound to their column by associated data, so a ciphertext moved to an
 """
 
 import base64
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -13,6 +14,7 @@ import hmac
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,11 +56,22 @@ def keys_path() -> Path:
 def keys() -> Keys:
     """The keys, made on first use."""
     path = keys_path()
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(path):
         if not path.exists():
             _write(path, {1: secrets.token_bytes(32)}, *(secrets.token_bytes(32) for _ in range(3)))
-        raw = json.loads(path.read_text())
+        return _read(path)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time makes or changes the keys file."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _read(path: Path) -> Keys:
+    raw = json.loads(path.read_text())
     decode = base64.b64decode
     return Keys(
         data={int(number): decode(key) for number, key in raw["data"].items()},
@@ -70,17 +83,15 @@ def keys() -> Keys:
 
 def rotate() -> int:
     """Add a new data key, which seals from now on; old ones still open. Returns its number."""
-    current = keys()
-    number = current.newest + 1
-    if number > 255:
-        raise UserError("256 data keys exist. Re-seal old values and retire keys first.")
-    _write(
-        keys_path(),
-        {**current.data, number: secrets.token_bytes(32)},
-        current.lookup,
-        current.signing,
-        current.links,
-    )
+    keys()  # made, where there are none
+    path = keys_path()
+    with _locked(path):
+        current = _read(path)  # not what this process remembers: another may have rotated since
+        number = current.newest + 1
+        if number > 255:
+            raise UserError("256 data keys exist. Re-seal old values and retire keys first.")
+        data = {**current.data, number: secrets.token_bytes(32)}
+        _write(path, data, current.lookup, current.signing, current.links)
     keys.cache_clear()
     return number
 
@@ -95,7 +106,10 @@ def seal(plain: str, *, field: str) -> bytes:
 def unseal(sealed: bytes, *, field: str) -> str:
     """Decrypt; UserError when the key is gone, the value was altered or belongs to another column."""
     sealed = bytes(sealed)
-    key = keys().data.get(sealed[1]) if sealed[:1] == _FORMAT and len(sealed) > 30 else None
+    known = sealed[:1] == _FORMAT and len(sealed) > 30
+    if known and sealed[1] not in keys().data:
+        keys.cache_clear()  # another process may have rotated since this one read the file
+    key = keys().data.get(sealed[1]) if known else None
     if key is None:
         raise UserError(f"A value of {field} cannot be opened: its key is not in {keys_path()}.")
     try:

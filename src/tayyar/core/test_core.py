@@ -142,6 +142,30 @@ def test_after_rotation_old_values_open_and_new_ones_use_the_new_key(own_keys: P
     assert (new[1], crypto.unseal(old, field="f"), crypto.unseal(new, field="f")) == (number, "old", "new")
 
 
+def sealed_after_a_rotation_elsewhere(own_keys: Path) -> bytes:
+    """A value sealed by a key that another process added: this one remembers the keys of before."""
+    crypto.keys()
+    before = own_keys.read_text()
+    crypto.rotate()
+    sealed, after = crypto.seal("new", field="f"), own_keys.read_text()
+    own_keys.write_text(before)
+    crypto.keys.cache_clear()
+    assert crypto.keys().newest == 1
+    own_keys.write_text(after)
+    return sealed
+
+
+def test_a_long_running_process_opens_what_was_sealed_after_a_rotation_elsewhere(own_keys: Path) -> None:
+    sealed = sealed_after_a_rotation_elsewhere(own_keys)
+    assert crypto.unseal(sealed, field="f") == "new"
+
+
+def test_a_rotation_keeps_the_key_that_another_process_added(own_keys: Path) -> None:
+    sealed = sealed_after_a_rotation_elsewhere(own_keys)
+    assert crypto.rotate() == 3
+    assert crypto.unseal(sealed, field="f") == "new"
+
+
 def test_equal_values_have_equal_hashes_only_in_the_same_column(own_keys: Path) -> None:
     assert crypto.lookup_hash("x", field="a") == crypto.lookup_hash("x", field="a")
     assert crypto.lookup_hash("x", field="a") != crypto.lookup_hash("x", field="b")
