@@ -23,10 +23,12 @@ from tests.scenarios.cast import (
 )
 
 from tayyar.billing import chunks, run, services
+from tayyar.billing.dry_run import dry_run
 from tayyar.billing.models import Bill, BillException, BillKind, BillRun
 from tayyar.billing.queries import bill_by_number
 from tayyar.billing.worker import connect
 from tayyar.config.commands.review import parse_kwh
+from tayyar.core import clock
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
 from tayyar.customers.models import Agreement
@@ -390,6 +392,33 @@ def test_readings_taken_after_the_last_issue_day_count_for_the_next_period() -> 
     read(SALMA, day("2026-09-29"), 2350)  # the round of October began early
     bill(OCTOBER)
     assert the_bill(SALMA, OCTOBER).energy_wh == 450_000
+
+
+# ------------------------------------------------------------------------------------------------- rehearsals
+
+
+def test_a_dry_run_says_what_the_run_will_bill_and_writes_nothing(settings: Any) -> None:
+    settings.DATABASE_URL = database_url()
+    september_of_salma()
+    bill(SEPTEMBER)
+    read(SALMA, day("2026-10-14"), 2700)
+    settle(NASSER, start=day("2026-09-15"))
+    read(NASSER, day("2026-10-14"), 90000)
+    with clock.at(noon("2026-10-30")):
+        rehearsed = dry_run(period=Period.parse(OCTOBER), profile=saudi())
+    assert (Bill.objects.count(), BillRun.objects.count(), BillException.objects.count()) == (1, 1, 0)
+    certified = bill(OCTOBER)
+    assert {key: rehearsed[key] for key in ("accounts", "energy_wh", "money", "tariffs")} == {
+        key: certified[key] for key in ("accounts", "energy_wh", "money", "tariffs")
+    }
+    assert rehearsed["accounts"] == {"eligible": 2, "billed": 1, "held": 1, "rejected": 0}
+
+
+def test_a_dry_run_of_a_month_without_readings_is_refused(settings: Any) -> None:
+    settings.DATABASE_URL = database_url()
+    september_of_salma()
+    with clock.at(noon("2026-10-30")), pytest.raises(UserError, match="No reading of 2026-10"):
+        dry_run(period=Period.parse(OCTOBER), profile=saudi())
 
 
 # -------------------------------------------------------------------------------------------- at the same moment
