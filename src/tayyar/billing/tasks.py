@@ -4,12 +4,15 @@ Each task is thin and may run twice at any moment, as the run itself allows it. 
 audit log, where the console reads it. Next: conduct.py, worker.py, certificate.py.
 """
 
+from contextlib import closing
+
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from tayyar.core import audit, clock
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
+from tayyar.profiles import Profile
 
 QUEUE = "billing"
 JOINERS = 64  # worker processes that may join one run beside those that its conductor starts
@@ -18,21 +21,13 @@ JOINERS = 64  # worker processes that may join one run beside those that its con
 @app.task(queue=QUEUE, name="bill_period")
 def bill_period(period: str) -> None:
     """Bill a period ("2026-11") from plan to certificate, and ask other machines to join."""
-    from django.conf import settings
-
-    from tayyar.billing import chunks, run
     from tayyar.billing.conduct import conduct
     from tayyar.billing.installation import installed_profile
-    from tayyar.billing.worker import connect
 
-    wanted, now = Period.parse(period), clock.now()
+    wanted = Period.parse(period)
     try:
         profile = installed_profile()
-        with connect(settings.DATABASE_URL) as connection:
-            run_id = run.plan(connection, period=wanted, profile=profile, now=now)
-            tally = chunks.tally(connection, run_id)
-        for _ in range(min(JOINERS, tally["chunks"] - tally["done"] - 1)):
-            join_run.defer(run_id=run_id)
+        invite(period=wanted, profile=profile)
         conduct(period=wanted, profile=profile)
     except UserError as error:
         audit.record(
@@ -42,6 +37,20 @@ def bill_period(period: str) -> None:
             now=clock.now(),
             why=str(error),
         )
+
+
+def invite(*, period: Period, profile: Profile) -> None:
+    """Plan the run, unless it is, and call waiting workers of other machines to it, a job for each chunk but one."""
+    from django.conf import settings
+
+    from tayyar.billing import chunks, run
+    from tayyar.billing.worker import connect
+
+    with closing(connect(settings.DATABASE_URL)) as connection:
+        run_id = run.plan(connection, period=period, profile=profile, now=clock.now())
+        tally = chunks.tally(connection, run_id)
+    for _ in range(min(JOINERS, tally["chunks"] - tally["done"] - 1)):
+        join_run.defer(run_id=run_id)
 
 
 @app.task(queue=QUEUE, name="join_run")

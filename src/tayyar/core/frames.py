@@ -6,7 +6,7 @@ bytes that COPY TO gives back, so a hash of what was written can be checked agai
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -121,7 +121,9 @@ def array_order_sql(shape: Shape) -> str:
     return ", ".join(f"cardinality({name})" for name, kind in shape.items() if kind == "int8[]")
 
 
-def write_blocks(connection: psycopg.Connection[Any], table: str, shape: Shape, blocks: list[bytes]) -> None:
+def write_blocks(
+    connection: psycopg.Connection[Any], table: str, shape: Shape, blocks: Iterable[bytes]
+) -> None:
     """COPY encoded records into `table`, inside the caller's transaction."""
     pgconn = connection.pgconn
     result = pgconn.exec_(f"COPY {table} ({', '.join(shape)}) FROM STDIN (FORMAT binary)".encode())

@@ -58,8 +58,11 @@ def _words(words: list[str]) -> tuple[str, Period]:
 def _bill(period: Period, *, workers: int | None, as_json: bool) -> int:
     from tayyar.billing.conduct import conduct
     from tayyar.billing.installation import installed_profile
+    from tayyar.billing.tasks import invite
 
-    certificate = conduct(period=period, profile=installed_profile(), workers=workers)
+    profile = installed_profile()
+    invite(period=period, profile=profile)
+    certificate = conduct(period=period, profile=profile, workers=workers)
     _print(certificate, as_json=as_json)
     return 0
 
