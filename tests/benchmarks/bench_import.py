@@ -5,6 +5,7 @@ sets. Next: `make bench` prints the figures; docs/benchmarks.md keeps them.
 """
 
 import datetime as dt
+import json
 import sys
 import tempfile
 import time
@@ -107,4 +108,4 @@ def _raw_copy(connection: Any, n: int) -> float:
 
 
 if __name__ == "__main__":
-    print(run(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000))
+    print(json.dumps(run(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000)))
