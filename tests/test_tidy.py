@@ -42,9 +42,7 @@ def test_no_float_in_money_or_energy_code(path: Path) -> None:
     if name in FLOATS_ALLOWED or not name.startswith(MONEY_MODULES) or path.name.startswith("test_"):
         return
     source = path.read_text().splitlines()
-    found = [
-        line for line in _floats(ast.parse("\n".join(source))) if not _is_about_time(source[line - 1])
-    ]
+    found = [line for line in _floats(ast.parse("\n".join(source))) if not _is_about_time(source[line - 1])]
     assert not found, f"{name}: float in lines {found}"
 
 

@@ -38,7 +38,9 @@ def _move_out(arguments: argparse.Namespace) -> int:
             f"Account {number} has no agreement that stands. `tayyar account list` shows accounts."
         )
     if len(standing) > 1 and arguments.kwh:
-        raise UserError(f"Account {number} has {len(standing)} agreements, each with its meter: leave --kwh out.")
+        raise UserError(
+            f"Account {number} has {len(standing)} agreements, each with its meter: leave --kwh out."
+        )
     for agreement in standing:
         bill = move_out(
             agreement_id=agreement.pk,
