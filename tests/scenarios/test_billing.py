@@ -53,6 +53,14 @@ def test_a_month_is_charged_as_worked_out_by_hand() -> None:
     assert (salma.start_date, salma.end_date) == (day("2026-08-15"), day("2026-09-14"))
 
 
+def test_an_issue_day_on_a_weekend_moves_to_the_next_working_day() -> None:
+    settle(SALMA, start=day("2026-07-15"))
+    read(SALMA, day("2026-08-14"), 1900)
+    bill("2026-08")  # 28 August 2026 is a Friday; the week begins again on Sunday
+    august = the_bill(SALMA, "2026-08")
+    assert (august.issue_date, august.due_date) == (day("2026-08-30"), day("2026-09-14"))
+
+
 def test_a_second_run_of_the_same_period_changes_nothing() -> None:
     september_of_salma()
     first = bill(SEPTEMBER)

@@ -85,7 +85,7 @@ def plan(
                 previous and previous[0],
                 now,
                 issue_date,
-                issue_date + dt.timedelta(days=profile.days_to_due),
+                profile.due_date(issue_date),
                 tariff_hash(load_book(profile)),
             ],
         ).fetchone()
@@ -108,7 +108,7 @@ def plan(
 
 def issue_date_of(profile: Profile, period: Period) -> dt.date:
     """The profile's issue day in the period, moved off weekends and holidays by its rule."""
-    return profile.calendar.move(period.day(profile.issue_day), profile.issue_day_move)
+    return profile.issue_date(period.year, period.month)
 
 
 def tariff_hash(book: TariffBook) -> str:
@@ -184,7 +184,7 @@ def facts_of_period(
     return RunFacts(
         period=period,
         issue_date=issue_date,
-        due_date=issue_date + dt.timedelta(days=profile.days_to_due),
+        due_date=profile.due_date(issue_date),
         limit=min(issue_date, period.end),
         cutoff_at=cutoff_at,
         recent=recent,

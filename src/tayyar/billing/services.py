@@ -333,7 +333,7 @@ def _bill_one(
         kind=pl.lit(decision.kind.value, pl.Int16),
         revision=pl.lit(decision.revision, pl.Int16),
         issue_date=pl.lit(now.date()),
-        due_date=pl.lit(now.date() + dt.timedelta(days=profile.days_to_due)),
+        due_date=pl.lit(profile.due_date(now.date())),
         balance_before_minor=pl.lit(balance_of(account_id=agreement.account_id), pl.Int64),
         billed_to_date_minor=pl.lit(_billed_to_date(agreement.account_id), pl.Int64),
     )
