@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tayyar.core import postgres
 
@@ -27,6 +29,22 @@ def audit_log_can_be_emptied(request: pytest.FixtureRequest) -> None:
         if not str(connection.settings_dict["NAME"]).startswith("test_"):
             pytest.exit("the tests would touch a real database", returncode=3)
         cursor.execute("ALTER TABLE core_auditentry DISABLE TRIGGER append_only_truncate")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The one real browser of the session: Playwright allows one at a time in a process."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine")
+    arguments = [
+        *("--headless", "--no-sandbox", "--disable-gpu"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    ]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield running
+        running.close()
 
 
 def pytest_unconfigure() -> None:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
-from playwright.sync_api import Browser, Page, StorageState, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, ViewportSize
 from pytest_django.live_server_helper import LiveServer
 from tests.scenarios import cast
 
@@ -20,11 +19,6 @@ from tayyar.console.account import ATTEMPTS
 from tayyar.core.periods import Period
 from tayyar.portal.views import OPENINGS
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 NOW = "2026-11-02T08:00:00+00:00"
 PASSWORD = "calm-current-7431"
 PHONE, DESK = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=900)
@@ -90,15 +84,6 @@ def _empty() -> None:
         )
     call_command("flush", verbosity=0, interactive=False)
     cast.empty_big_tables()
-
-
-@pytest.fixture(scope="package")
-def chromium(site: Site) -> Iterator[Browser]:
-    """One browser for all tests."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="package")

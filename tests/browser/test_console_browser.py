@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import CHROMIUM, PASSWORD, Site, sign_in
+from tests.browser.conftest import PASSWORD, Site, sign_in
 
 from tayyar.billing.certificate import canonical
 from tayyar.billing.models import Bill, BillException, BillRun
@@ -17,7 +17,6 @@ from tayyar.metering.models import MeterInstallation
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db,  # what a test reads is what the site committed; nothing here writes
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from tests.browser.conftest import CHROMIUM, Site, bill_link
+from tests.browser.conftest import Site, bill_link
 
 from tayyar.billing.models import Bill
 from tayyar.core.links import bill_token
@@ -17,7 +17,6 @@ from tayyar.customers.models import CustomerAccount, Language
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db,  # what a test reads is what the site committed; nothing here writes
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
 
 

@@ -1,38 +1,24 @@
 """The bill page in a real browser at phone width: accessible, nothing cut off, its own fonts, no other host."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bill_sample import CAST
 from django.template.loader import render_to_string
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, Route
 
 import tayyar.portal
 from tayyar.billing.documents.page import bill_context
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 STATIC = Path(tayyar.portal.__file__).parent / "static"
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield running
-        running.close()
+pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("name", "lang"), [("sa", "ar"), ("eg", "ar"), ("bh", "en"), ("mr", "fr")])
 def test_the_page_is_accessible_and_whole_at_360_pixels(
-    browser: Browser, name: str, lang: str, scheme: str
+    chromium: Browser, name: str, lang: str, scheme: str
 ) -> None:
     html = render_to_string("portal/bill.html", bill_context(CAST[name](), lang))
     asked = []
@@ -45,7 +31,7 @@ def test_the_page_is_accessible_and_whole_at_360_pixels(
         else:
             route.fulfill(body=html, content_type="text/html; charset=utf-8")
 
-    page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = chromium.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)  # type: ignore[arg-type]
     page.route("**/*", answer)
     page.goto("http://bill.test/")
     assert page.evaluate(
