@@ -58,12 +58,21 @@ class _Decision:
 def release(*, period: Period, agreement_id: int, actor: str, now: dt.datetime) -> int:
     """Bill a held agreement as it was measured. Returns the bill's number."""
     held = _held(period, agreement_id)
-    if held.outcome == "HELD" and held.reason not in RELEASABLE | {"CHANGED_DURING_RUN"}:
+    if held.reason == "ESTIMATE_ABOVE_ACTUAL":
+        raise UserError(
+            f"{held.reason}: the last bill was estimated too high. Cancel that bill, then enter this month's reading."
+        )
+    if not can_release(held):
         raise UserError(
             f"{held.reason}: there is nothing measured to release. Enter a reading, or bill an estimate."
         )
     number = _bill_one(period, agreement_id, _Decision(BillKind.BILL, despite_doubt=True), now)
     return _resolve(held, "RELEASED", number, actor, now)
+
+
+def can_release(held: BillException) -> bool:
+    """Whether there is something to bill as it stands: odd use, or what was refused and may be mended by now."""
+    return held.outcome == "REJECTED" or held.reason in RELEASABLE | {"CHANGED_DURING_RUN"}
 
 
 @transaction.atomic

@@ -251,7 +251,7 @@ def _account_page(
         "decided": _decided(screen, exception) if exception.resolution else "",
         "bill_number": found.bill_number,
         "is_open": open_for_action,
-        "can_release": open_for_action and exception.reason in RELEASABLE,
+        "can_release": open_for_action and services.can_release(exception),
         "today": clock.today().isoformat(),
         "problem": problem,
         "refusal": refusal,
