@@ -76,7 +76,11 @@ def thirteen(accounts: int) -> list[tuple[str, str, str]]:
             f"{result['thirteenth_over_first']:.2f}",
             listed + " s",
         ),
-        ("13th monthly run ÷ the second", f"{result['thirteenth_over_second']:.2f}", ""),
+        (
+            "median of the last three ÷ median of the first three",
+            f"{result['last_three_over_first_three']:.2f}",
+            "",
+        ),
     ]
 
 
