@@ -20,7 +20,7 @@ import pyarrow.parquet
 from tayyar.core.errors import UserError
 from tayyar.metering.segments import ACTUAL, REGISTERS
 
-BATCH_ROWS = 200_000
+BATCH_ROWS = 500_000
 COLUMNS = ("meter_serial", "read_date", "register", "value_kwh", "value_wh", "quality")
 QUALITIES = ("ACTUAL", "ESTIMATED", "CUSTOMER")
 
