@@ -11,6 +11,7 @@ import polars as pl
 import psycopg
 import pytest
 from django.db import connection as django_connection
+from tests.scenarios import cast
 
 from tayyar.config.commands import readings as command
 from tayyar.core.errors import UserError
@@ -336,7 +337,7 @@ def test_the_command_prints_what_became_of_the_rows(
     monkeypatch: pytest.MonkeyPatch,
     connection: Any,
 ) -> None:
-    monkeypatch.setattr("django.conf.settings.DATABASE_URL", connection.info.dsn, raising=False)
+    monkeypatch.setattr("django.conf.settings.DATABASE_URL", cast.database_url(), raising=False)
     path = write(tmp_path / "r.csv", "M1,2026-11-20,1", "M9,2026-11-20,1")
     monkeypatch.setenv("TAYYAR_NOW", NOW.isoformat())
 
