@@ -50,7 +50,6 @@ def _timed(profile: Any, periods: Any, n: int, generate_seconds: float) -> dict[
     from tayyar.billing.certificate import verify
     from tayyar.billing.conduct import conduct
     from tayyar.billing.worker import connect
-    from tayyar.core.periods import Period
 
     raws, singles, runs = [], [], []
     certificate: dict[str, Any] = {}
@@ -89,7 +88,7 @@ def _timed(profile: Any, periods: Any, n: int, generate_seconds: float) -> dict[
         "verify_seconds": verify_seconds,
         "peak_python_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
         "conductor_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "period": str(Period.parse(certificate["period"])),
+        "period": certificate["period"],
     }
 
 

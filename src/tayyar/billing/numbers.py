@@ -40,18 +40,7 @@ def bill_period(number: int) -> Period:
     return Period(2000 + head // 100, head % 100)
 
 
-def serial_of(number: int) -> int:
-    """The place of a number in its series, from 1."""
-    return number // 100 % _SERIALS
-
-
 def series_bounds(period: Period, series: int) -> tuple[int, int]:
     """[first, end) of all numbers of a series: for filters in SQL."""
     prefix = (period.number % 10_000) * 10 + series
     return prefix * _SERIALS * 100, (prefix + 1) * _SERIALS * 100
-
-
-def format_bill_number(number: int) -> str:
-    """In groups that can be read aloud: 2611 0 0000 1234 56."""
-    text = f"{number:0{DIGITS}d}"
-    return f"{text[:4]} {text[4]} {text[5:9]} {text[9:13]} {text[13:]}"

@@ -6,7 +6,6 @@ started if need be, the schema is brought up to date, and Django is ready before
 
 import argparse
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -42,8 +41,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tayyar {__version__}")
     sub = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        if importlib.util.find_spec(f"tayyar.config.commands.{name}") is None:
-            continue
         importlib.import_module(f"tayyar.config.commands.{name}").add_parser(sub)
     return parser
 

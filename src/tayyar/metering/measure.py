@@ -21,7 +21,6 @@ __all__ = [
     "MeasureRules",
     "Ordinary",
     "measure",
-    "needs_installations",
     "ordinary",
 ]
 
@@ -71,11 +70,6 @@ def ordinary(points: pl.DataFrame, openings: pl.DataFrame, readings: pl.DataFram
     )
 
 
-def needs_installations(points: pl.DataFrame, openings: pl.DataFrame, readings: pl.DataFrame) -> pl.Series:
-    """Usage points whose installations `measure` must be given."""
-    return ordinary(points, openings, readings).needs_installations
-
-
 def measure(
     points: pl.DataFrame,
     openings: pl.DataFrame,
@@ -94,7 +88,7 @@ def measure(
     readings: usage_point_id, meter_id, register, read_date, value_wh, quality; up to end_limit. For points without
         openings also those at or before start_date.
     installations: usage_point_id, meter_id, installed_on Date, removed_on Date nullable, opening_wh Int64,
-        closing_wh Int64 nullable, multiplier Int32, digits Int16, of at least `needs_installations`.
+        closing_wh Int64 nullable, multiplier Int32, digits Int16, of at least `Ordinary.needs_installations`.
 
     Result: row, start_date, end_date, energy_wh, energy_wh_PEAK / _OFF_PEAK / _SHOULDER when any such register is
     present, is_estimated, hold (one of HOLD_REASONS or null), expected_low_wh and expected_high_wh (nullable),

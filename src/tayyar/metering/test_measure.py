@@ -8,7 +8,7 @@ import polars as pl
 
 from tayyar.metering import models
 from tayyar.metering.limits import MeasureRules
-from tayyar.metering.measure import HOLD_REASONS, RELEASABLE, measure, needs_installations
+from tayyar.metering.measure import HOLD_REASONS, RELEASABLE, measure, ordinary
 from tayyar.metering.segments import ACTUAL, CUSTOMER, ESTIMATED, REGISTERS, RegisterSegment, unpack
 
 KWH = 1000
@@ -129,7 +129,7 @@ class World:
         )
 
     def needs(self) -> list[int]:
-        return needs_installations(*self.frames()[:3]).to_list()
+        return ordinary(*self.frames()[:3]).needs_installations.to_list()
 
     def result(self) -> list[dict[str, Any]]:
         return measure(*self.frames(), self.rules).to_dicts()
