@@ -27,6 +27,7 @@ class Channel(models.IntegerChoices):
     WHATSAPP = 2, "WHATSAPP"
     PUSH = 3, "PUSH"
     PAPER = 4, "PAPER"
+    CALL = 5, "CALL"
 
 
 class Customer(models.Model):
