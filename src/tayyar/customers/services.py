@@ -1,0 +1,77 @@
+"""Writing what customers ask of how they are told: their contact points. Every call is audited.
+
+It never sends anything and never decides which channel is used first. Next: notifications reads what is active here.
+"""
+
+import datetime as dt
+
+from django.db import transaction
+from django.db.models import F
+
+from tayyar.core import audit, crypto
+from tayyar.customers.models import Channel, ContactPoint, CustomerAccount
+
+ADDRESS_FIELD = "customers.contact_point.address"  # under which addresses are sealed and hashed
+# A browser gives a new address each time it subscribes anew and never says that the old one is dead.
+MOST_ACTIVE = {Channel.PUSH: 5}
+
+
+@transaction.atomic
+def add_contact_point(
+    *,
+    account_id: int,
+    channel: Channel,
+    address: str,
+    verified_at: dt.datetime | None,
+    actor: str,
+    now: dt.datetime,
+) -> ContactPoint:
+    """The account's contact point of that address, made or made active again.
+
+    Beyond MOST_ACTIVE of a channel the oldest are made inactive. CustomerAccount.DoesNotExist without such an account.
+    """
+    account = CustomerAccount.objects.select_for_update().get(id=account_id)
+    found, made = ContactPoint.objects.get_or_create(
+        account=account,
+        channel=channel,
+        address_hash=crypto.lookup_hash(address, field=ADDRESS_FIELD),
+        defaults={
+            "address_sealed": crypto.seal(address, field=ADDRESS_FIELD),
+            "verified_at": verified_at,
+        },
+    )
+    if not made:
+        if found.is_active and (found.verified_at or not verified_at):
+            return found
+        found.is_active = True
+        found.verified_at = verified_at or found.verified_at
+        found.save(update_fields=["is_active", "verified_at"])
+    audit.record(
+        actor=actor,
+        action="CONTACT_ADDED" if made else "CONTACT_REACTIVATED",
+        subject=f"account:{account_id}",
+        now=now,
+        channel=channel.name,
+        contact_point=found.pk,
+    )
+    if most := MOST_ACTIVE.get(channel):
+        _retire_oldest(found, most, actor=actor, now=now)
+    return found
+
+
+def _retire_oldest(kept: ContactPoint, most: int, *, actor: str, now: dt.datetime) -> None:
+    """Make all but the newest `most` of the account and channel inactive; never `kept`."""
+    others = ContactPoint.objects.filter(
+        account_id=kept.account_id, channel=kept.channel, is_active=True
+    ).exclude(pk=kept.pk)
+    for old in others.order_by(F("verified_at").desc(nulls_last=True), "-id")[most - 1 :]:
+        ContactPoint.objects.filter(pk=old.pk).update(is_active=False)
+        audit.record(
+            actor=actor,
+            action="CONTACT_RETIRED",
+            subject=f"account:{kept.account_id}",
+            now=now,
+            channel=Channel(kept.channel).name,
+            contact_point=old.pk,
+            reason="TOO_MANY",
+        )
