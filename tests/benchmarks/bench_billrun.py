@@ -116,11 +116,11 @@ def run_thirteen(n: int) -> dict[str, Any]:
 def _population(n: int, *, months: int) -> tuple[Any, Any, float]:
     from django.conf import settings
 
-    from tayyar.billing.installation import choose_profile
     from tayyar.billing.worker import connect
     from tayyar.core import clock
     from tayyar.demo.answers import answer_for_demo
     from tayyar.demo.population import generate, last_readable_period
+    from tayyar.profiles.installation import choose_profile
 
     answer_for_demo("sa")
     profile = choose_profile("sa")

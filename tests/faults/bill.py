@@ -15,7 +15,7 @@ def bill() -> int:
     period, workers, chunk_accounts, lease_seconds = sys.argv[1:]
     prepare_database()
     from tayyar.billing.conduct import conduct
-    from tayyar.billing.installation import installed_profile
+    from tayyar.profiles.installation import installed_profile
 
     certificate = conduct(
         period=Period.parse(period),

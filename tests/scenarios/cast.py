@@ -130,7 +130,7 @@ def bill(period: str) -> dict[str, Any]:
 
 def saudi() -> Profile:
     """The profile of the books."""
-    from tayyar.billing.installation import installed_profile
+    from tayyar.profiles.installation import installed_profile
 
     return installed_profile()
 

@@ -6,7 +6,6 @@ from django.db import connection
 from django.db.models import Count
 
 from tayyar.billing.documents.view import BillView
-from tayyar.billing.installation import installed_profile
 from tayyar.billing.models import Bill, BillException, BillRun
 from tayyar.billing.numbers import bill_period
 from tayyar.billing.services import balance_of
@@ -15,6 +14,7 @@ from tayyar.billing.telling import bill_url
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
 from tayyar.customers.models import CustomerAccount, Language
+from tayyar.profiles.installation import installed_profile
 
 
 def find_run(*, period: Period) -> BillRun:

@@ -13,7 +13,6 @@ import psycopg
 from django.db import connection, transaction
 
 from tayyar.billing import numbers, run, shapes
-from tayyar.billing.installation import installed_profile
 from tayyar.billing.models import Bill, BillException, BillKind, BillRun, NumberSeries
 from tayyar.billing.select import RunFacts, Selection, select, with_last_year
 from tayyar.core import audit
@@ -31,6 +30,7 @@ from tayyar.metering.segments import unpack
 from tayyar.notifications.models import MessageKind
 from tayyar.notifications.services import release_messages
 from tayyar.profiles import Profile
+from tayyar.profiles.installation import installed_profile
 
 LEGS = (
     (TransferKind.REVENUE_ENERGY, SystemAccount.REVENUE_ENERGY, "energy_minor"),

@@ -22,7 +22,7 @@ JOINERS = 64  # worker processes that may join one run beside those that its con
 def bill_period(period: str) -> None:
     """Bill a period ("2026-11") from plan to certificate, and ask other machines to join."""
     from tayyar.billing.conduct import conduct
-    from tayyar.billing.installation import installed_profile
+    from tayyar.profiles.installation import installed_profile
 
     wanted = Period.parse(period)
     try:
@@ -58,8 +58,8 @@ def join_run(run_id: int) -> None:
     """Work on a run that another process conducts, until none of its chunks is left."""
     from django.conf import settings
 
-    from tayyar.billing.installation import installed_profile
     from tayyar.billing.worker import work
+    from tayyar.profiles.installation import installed_profile
 
     work(run_id, url=settings.DATABASE_URL, profile=installed_profile())
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from tayyar.billing.installation import installed_profile
 from tayyar.billing.models import Bill
 from tayyar.core.links import bill_token
 from tayyar.core.periods import Period
 from tayyar.core.references import with_check
 from tayyar.core.text import currency_word, format_amount, format_date, format_month
 from tayyar.notifications.content import BillIssuedFacts, MessageKey
+from tayyar.profiles.installation import installed_profile
 
 LINK_DAYS = 120  # how long after the due date a link keeps opening its bill
 

@@ -116,7 +116,7 @@ def main() -> int:
     from django.conf import settings
 
     django.setup()
-    from tayyar.billing.installation import installed_profile
+    from tayyar.profiles.installation import installed_profile
 
     try:
         work(run_id, url=settings.DATABASE_URL, profile=installed_profile(), lease_seconds=lease_seconds)

@@ -14,11 +14,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from tayyar.billing.installation import installed_profile
 from tayyar.console.roles import can_read
 from tayyar.console.screen import Screen
 from tayyar.core import audit, clock, web
 from tayyar.core.errors import UserError
+from tayyar.profiles.installation import installed_profile
 
 ATTEMPTS = web.Throttle(budget=10, seconds=60)
 

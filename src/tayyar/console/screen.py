@@ -18,7 +18,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tayyar.billing.documents.words import LANGUAGE_NAMES, counted
-from tayyar.billing.installation import installed_profile
 from tayyar.billing.reasons import REASONS
 from tayyar.console import roles
 from tayyar.console.words import WORDS
@@ -27,6 +26,7 @@ from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
 from tayyar.core.text import RTL_LANGUAGES, Formats
 from tayyar.profiles import Profile
+from tayyar.profiles.installation import installed_profile
 
 LANGUAGE_SECONDS = 365 * 86_400
 NO_VALUE = "–"

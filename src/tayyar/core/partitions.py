@@ -20,8 +20,11 @@ INDEXES: dict[str, dict[str, str]] = {
     },
     "notifications_message": {
         "account": "CREATE INDEX IF NOT EXISTS {name} ON {table} (account_id)",
-        "queued": "CREATE INDEX IF NOT EXISTS {name} ON {table} (priority, ref) WHERE state = 0",
+        "waiting": "CREATE INDEX IF NOT EXISTS {name} ON {table} (kind, channel, ref) WHERE state = 0",
+        "due": "CREATE INDEX IF NOT EXISTS {name} ON {table} (next_at) WHERE next_at IS NOT NULL",
     },
+    "notifications_delivery": {},  # its indexes stand on the parent: it grows row by row, not by loads
+    "notifications_reach": {},
     "metering_meterreading": {},
 }
 

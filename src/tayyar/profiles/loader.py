@@ -128,6 +128,7 @@ def _load(folder: Path, given: tuple[tuple[str, str], ...]) -> Profile:
         high_low=_high_low(s.section("high_low")),
         categories=categories,
         consumer_rules=dict(s.section("consumer_rules").values),
+        delivery=read_yaml(folder / "delivery.yaml") if (folder / "delivery.yaml").exists() else {},
         complaint_contacts=tuple(_contact(c) for c in s.sections("complaint_contacts")),
         open_questions=questions,
         answers={key: _answer(folder, questions, key, value) for key, value in given},

@@ -132,6 +132,7 @@ class Profile:
     high_low: HighLow
     categories: tuple[Category, ...]
     consumer_rules: Mapping[str, Any]
+    delivery: Mapping[str, Any]  # delivery.yaml as it is; read further by `tayyar.notifications.plans`
     complaint_contacts: tuple[Mapping[str, Any], ...]
     open_questions: tuple[Question, ...]
     answers: Mapping[str, Answer]
