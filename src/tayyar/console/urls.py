@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tayyar.console import account, held, runs
+from tayyar.console import account, held, runs, urls_contacts, urls_delivery, urls_sheets, urls_templates
 
 app_name = "console"
 urlpatterns = [
@@ -20,4 +20,8 @@ urlpatterns = [
     path("runs/<str:period>/held/<int:agreement_id>", held.held_account, name="held"),
     path("runs/<str:period>/held/<int:agreement_id>/<str:action>", held.decide, name="decide"),
     path("bills/<int:number>", held.bill, name="bill"),
+    *urls_delivery.urlpatterns,
+    *urls_contacts.urlpatterns,
+    *urls_templates.urlpatterns,
+    *urls_sheets.urlpatterns,
 ]

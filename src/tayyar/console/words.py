@@ -1,4 +1,4 @@
-"""Every word of the staff screens, in Arabic, English and French.
+"""Every word of the staff screens, in Arabic, English and French: those of runs and of the frame here, others beside.
 
 test_words.py holds that the three languages are complete. Reasons of a hold lie in billing/reasons.py.
 Next: screen.py sets the figures in.
@@ -6,9 +6,11 @@ Next: screen.py sets the figures in.
 
 from collections.abc import Mapping
 
+from tayyar.console import words_contacts, words_delivery, words_sheets, words_templates
+
 Words = Mapping[str, str]
 
-WORDS: Mapping[str, Words] = {
+_RUNS: Mapping[str, Words] = {
     "ar": {
         "skip": "إلى المحتوى",
         "language": "اللغة",
@@ -526,4 +528,15 @@ WORDS: Mapping[str, Words] = {
         "date_future": "Cette date n’est pas encore venue. Choisissez le jour du relevé.",
         "why_missing": "Indiquez le motif ; le journal le conserve.",
     },
+}
+
+WORDS: Mapping[str, Words] = {
+    language: {
+        **_RUNS[language],
+        **words_delivery.WORDS[language],
+        **words_contacts.WORDS[language],
+        **words_templates.WORDS[language],
+        **words_sheets.WORDS[language],
+    }
+    for language in _RUNS
 }

@@ -1,0 +1,5 @@
+"""Addresses of the staff screens about paper and calls."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
