@@ -27,3 +27,15 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor} {self.action} {self.subject}"
+
+
+class Pulse(models.Model):
+    """How quickly one web process answered lately; written by core/pulse.py, at most every few seconds."""
+
+    process = models.TextField(primary_key=True, help_text='"web-1.example-4711"')
+    at = models.DateTimeField()
+    requests = models.IntegerField()
+    p95_ms = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.process}: {self.p95_ms} ms"
