@@ -5,7 +5,15 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tayyar.core.links import TOKEN_LENGTH, bill_token, open_bill_token
+from tayyar.core.links import (
+    TOKEN_LENGTH,
+    bill_token,
+    delegate_token,
+    open_bill_token,
+    open_delegate_token,
+    open_preference_token,
+    preference_token,
+)
 
 EXPIRES = dt.date(2026, 6, 1)
 LAST_DAY = dt.date(2026, 5, 31)
@@ -60,3 +68,22 @@ def test_a_token_cannot_be_stretched_to_another_day_or_bill():
     # payload of one (11 bytes: 14 letters and a part of the 15th) with the MAC of another
     for payload in (later, other):
         assert open_bill_token(payload[:15] + token[15:], today=LAST_DAY) is None
+
+
+@given(st.integers(100_000_001, 2**47), st.integers(0, 2**15 - 1))
+def test_a_wishes_token_says_which_person_of_which_account(account_id: int, recipient: int):
+    token = preference_token(account_id, recipient, expires=EXPIRES)
+    assert len(token) == TOKEN_LENGTH
+    assert open_preference_token(token, today=LAST_DAY) == (account_id, recipient)
+    assert open_preference_token(token, today=EXPIRES) is None
+
+
+def test_a_token_of_one_page_opens_no_other_page():
+    openers = [open_bill_token, open_preference_token, open_delegate_token]
+    tokens = [
+        bill_token(NUMBER, expires=EXPIRES),
+        preference_token(NUMBER >> 16, NUMBER & 0xFFFF, expires=EXPIRES),
+        delegate_token(NUMBER, expires=EXPIRES),
+    ]
+    opened = [[opener(token, today=LAST_DAY) is not None for opener in openers] for token in tokens]
+    assert opened == [[True, False, False], [False, True, False], [False, False, True]]

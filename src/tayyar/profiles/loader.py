@@ -22,6 +22,7 @@ from tayyar.profiles.model import (
     Category,
     Estimation,
     HighLow,
+    PaymentWay,
     Profile,
     Question,
     Rounding,
@@ -130,6 +131,7 @@ def _load(folder: Path, given: tuple[tuple[str, str], ...]) -> Profile:
         consumer_rules=dict(s.section("consumer_rules").values),
         delivery=read_yaml(folder / "delivery.yaml") if (folder / "delivery.yaml").exists() else {},
         complaint_contacts=tuple(_contact(c) for c in s.sections("complaint_contacts")),
+        payment_ways=tuple(_payment_way(w) for w in s.sections("payment_ways")),
         open_questions=questions,
         answers={key: _answer(folder, questions, key, value) for key, value in given},
         unverified=tuple(_unverified(u) for u in s.sections("unverified")),
@@ -248,6 +250,12 @@ def _check_unique(s: Section, categories: tuple[Category, ...]) -> None:
 
 def _contact(s: Section) -> dict[str, Any]:
     made = {"kind": s.text("kind"), "value": s.text("value"), "example": s.flag("example")}
+    s.done()
+    return made
+
+
+def _payment_way(s: Section) -> PaymentWay:
+    made = PaymentWay(names=s.names("names"), how=s.names("how"), example=s.flag("example"))
     s.done()
     return made
 

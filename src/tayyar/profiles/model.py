@@ -106,6 +106,15 @@ class Rounding:
         return divide_half_up(amount_minor, self.cash_step_minor) * self.cash_step_minor
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentWay:
+    """One way to pay: its name and what to do. `example`: no source says that this utility takes it."""
+
+    names: Names
+    how: Names
+    example: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Profile:
     """One country. `tariff_documents` are (file, raw values), read further by `tayyar.tariffs`."""
@@ -134,6 +143,7 @@ class Profile:
     consumer_rules: Mapping[str, Any]
     delivery: Mapping[str, Any]  # delivery.yaml as it is; read further by `tayyar.notifications.plans`
     complaint_contacts: tuple[Mapping[str, Any], ...]
+    payment_ways: tuple[PaymentWay, ...]
     open_questions: tuple[Question, ...]
     answers: Mapping[str, Answer]
     unverified: tuple[Unverified, ...]
