@@ -66,6 +66,7 @@ BY_CODE: dict[int, tuple[str, Outcome]] = {
     132007: ("TEMPLATE_POLICY", _REFUSED),
     132012: ("TEMPLATE_PARAMETER_FORMAT", _REFUSED),
     132015: ("TEMPLATE_PAUSED", _REFUSED),
+    132018: ("TEMPLATE_PARAMETER_FORMAT", _REFUSED),
     132016: ("TEMPLATE_DISABLED", _REFUSED),
 }
 _OBJECT_UNKNOWN = (100, 33)  # code and subcode of an address that names no phone number of ours
