@@ -14,7 +14,7 @@ from tayyar.core.crypto import unseal
 from tayyar.core.errors import UserError
 from tayyar.gateways.smtp.codes import meaning, queue_name
 from tayyar.gateways.smtp.mime import compose
-from tayyar.notifications.ports import Outcome, OutgoingEmail, SendResult
+from tayyar.notifications.ports import EmailContent, Outcome, Outgoing, OutgoingEmail, SendResult
 
 TIMEOUT_SECONDS = 60
 _CLOSING = 421  # the server closes this connection and took nothing
@@ -85,8 +85,21 @@ class SmtpGateway:
         if not _ADDRESS.fullmatch(address):
             return SendResult(mail.key, Outcome.REFUSED, "BAD_ADDRESS")
         try:
-            content = compose(mail, sender=self.sender, to=address)
-        except UnicodeError:
+            content = compose(
+                Outgoing(
+                    key=mail.key,
+                    address_sealed=mail.address_sealed,
+                    language=mail.language,
+                    content=(words := EmailContent(mail.sender_name, mail.subject, mail.text, mail.html)),
+                    message_id=mail.message_id,
+                    dated=mail.dated,
+                ),
+                words,
+                sender=self.sender,
+                to=address,
+                provider="smtp",
+            )
+        except ValueError:
             return SendResult(mail.key, Outcome.REFUSED, "BAD_CONTENT")
         try:
             code, answer = self._hand_over_once_more_if_lost(address, content)

@@ -1,45 +1,101 @@
-"""A mail's bytes: headers, then text and HTML as alternatives, both in base64.
+"""A mail's bytes: headers, text and HTML as alternatives in base64, and the files that go with them.
 
 Written by hand because email.message needs ten times as long, which would be most of the cost of sending;
-test_mime.py reads the result back with the standard library's parser.
+test_mime.py reads the result back with the standard library's parser. Nothing given to it can add a header.
 """
 
 import base64
 import datetime as dt
+import functools
 import hashlib
+import re
 from email.utils import format_datetime
+from urllib.parse import quote
 
-from tayyar.notifications.ports import OutgoingEmail
+from tayyar.gateways.smtp import verp
+from tayyar.notifications.ports import Attachment, EmailContent, Outgoing
 
 _WORD_BYTES = 42  # encoded words must stay within 75 characters: 42 bytes give 56 of base64 and 12 of frame
+_PLAIN_LETTERS = 60  # longer ones are folded, which only encoded words can be at any place
+_LINE_BYTES = 57  # 76 characters of base64
+_NAME_LETTERS = 100
+_TOKEN = re.compile(r"[A-Za-z0-9.@_+-]{1,100}")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_URL = re.compile(r"https?://[!#-;=?-Z_a-z~\[\]%]{1,800}")
 
 
-def compose(mail: OutgoingEmail, *, sender: str, to: str) -> bytes:
-    """The whole mail with CRLF line ends, no line above 78 characters but those an address makes longer."""
-    boundary = "=_" + hashlib.blake2b(mail.message_id.encode(), digest_size=12).hexdigest()
+def compose(mail: Outgoing, content: EmailContent, *, sender: str, to: str, provider: str) -> bytes:
+    """The whole mail with CRLF line ends. ValueError when a part of it cannot stand in a header, or is no text."""
+    domain = sender.rpartition("@")[2]
+    name = hashlib.blake2b(mail.message_id.encode(), digest_size=12).hexdigest()
     headers = (
-        f"From: {_phrase(mail.sender_name)} <{sender}>\r\n"
+        f"From: {_phrase(content.sender_name)} <{sender}>\r\n"
         f"To: {to}\r\n"
-        f"Subject: {_words(mail.subject)}\r\n"
-        f"Date: {format_datetime(mail.dated.astimezone(dt.UTC))}\r\n"
-        f"Message-ID: <{mail.message_id}@{sender.rpartition('@')[2]}>\r\n"
-        f"Content-Language: {mail.language}\r\n"
+        f"Subject: {_words(content.subject)}\r\n"
+        f"Date: {_date(mail.dated)}\r\n"
+        f"Message-ID: <{_checked(_TOKEN, mail.message_id)}@{domain}>\r\n"
+        f"Content-Language: {_checked(_TOKEN, mail.language)}\r\n"
         "Auto-Submitted: auto-generated\r\n"
+        f"Feedback-ID: {mail.key.period}:{mail.key.kind}:{provider}:{domain}\r\n"
+        f"{verp.HEADER}: {verp.token(mail.key)}\r\n"
+        f"{_unsubscribe(content.preferences_url)}"
         "MIME-Version: 1.0\r\n"
-        f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
     )
     parts = [headers.encode("ascii")]
-    for subtype, body in (("plain", mail.text), ("html", mail.html)):
+    if content.attachments:
+        parts.append(
+            f'Content-Type: multipart/mixed; boundary="=_{name}M"\r\n\r\n--=_{name}M\r\n'.encode("ascii")
+        )
+    parts.append(f'Content-Type: multipart/alternative; boundary="=_{name}A"\r\n'.encode("ascii"))
+    for subtype, body in (("plain", content.text), ("html", content.html)):
         head = (
-            f"\r\n--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+            f"\r\n--=_{name}A\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
             "Content-Transfer-Encoding: base64\r\n\r\n"
         )
+        parts += [head.encode("ascii"), _base64(body.replace("\n", "\r\n").encode())]
+    parts.append(f"\r\n--=_{name}A--\r\n".encode("ascii"))
+    for attachment in content.attachments:
         parts += [
-            head.encode("ascii"),
-            base64.encodebytes(body.replace("\n", "\r\n").encode()).replace(b"\n", b"\r\n"),
+            f"\r\n--=_{name}M\r\n{_file_head(attachment)}\r\n".encode("ascii"),
+            _base64(attachment.data),
         ]
-    parts.append(f"\r\n--{boundary}--\r\n".encode("ascii"))
+    if content.attachments:
+        parts.append(f"\r\n--=_{name}M--\r\n".encode("ascii"))
     return b"".join(parts)
+
+
+def _unsubscribe(url: str) -> str:
+    """RFC 2369 and, where the page is https as RFC 8058 wants, the one-click header."""
+    if not url:
+        return ""
+    header = f"List-Unsubscribe:\r\n <{_checked(_URL, url)}>\r\n"
+    if url.startswith("https:"):
+        header += "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    return header
+
+
+def _file_head(attachment: Attachment) -> str:
+    name = attachment.filename[:_NAME_LETTERS]
+    named = f'filename="{name}"' if _FILE_NAME.fullmatch(name) else f"filename*=utf-8''{quote(name, safe='')}"
+    return (
+        f"Content-Type: {_checked(_MEDIA_TYPE, attachment.media_type)}\r\n"
+        f"Content-Disposition: attachment;\r\n {named}\r\n"
+        "Content-Transfer-Encoding: base64\r\n"
+    )
+
+
+def _base64(data: bytes) -> bytes:
+    """In lines of 76, which also means that no line can begin with a dot."""
+    encoded = base64.b64encode(data)
+    width = _LINE_BYTES // 3 * 4
+    lines = [encoded[start : start + width] for start in range(0, len(encoded), width)]
+    return b"\r\n".join([*lines, b""])
+
+
+@functools.lru_cache(maxsize=8)
+def _date(moment: dt.datetime) -> str:
+    return format_datetime(moment.astimezone(dt.UTC))
 
 
 def _phrase(name: str) -> str:
@@ -48,7 +104,7 @@ def _phrase(name: str) -> str:
 
 
 def _words(text: str) -> str:
-    """ASCII as it is; other text as RFC 2047 encoded words, one a line, each of whole characters."""
+    """Short ASCII as it is; other text as RFC 2047 encoded words, one a line, each of whole characters."""
     if _is_plain(text):
         return text
     words, current = [], b""
@@ -63,5 +119,17 @@ def _words(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Printable ASCII; so a line break can never end a header early."""
-    return text.isascii() and text.isprintable()
+    """Printable ASCII that reads back as itself; so a line break can never end a header early."""
+    return (
+        text.isascii()
+        and text.isprintable()
+        and len(text) <= _PLAIN_LETTERS
+        and "=?" not in text
+        and text == text.strip()
+    )
+
+
+def _checked(pattern: re.Pattern[str], value: str) -> str:
+    if not pattern.fullmatch(value):
+        raise ValueError(f"{value!r} cannot stand in a mail's header")
+    return value

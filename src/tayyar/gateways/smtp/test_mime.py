@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tayyar.gateways.smtp.mime import compose
-from tayyar.notifications.ports import DeliveryKey, OutgoingEmail
+from tayyar.notifications.ports import DeliveryKey, Outgoing
 
 KEY = DeliveryKey(202611, 1, 261100000001234, 0, 0, 1)
 DATED = dt.datetime(2026, 11, 28, 9, 30, tzinfo=dt.timezone(dt.timedelta(hours=3)))
 
 
-def _mail(**changes: str) -> OutgoingEmail:
+def _mail(**changes: str) -> Outgoing:
     words = {"sender_name": "الكهرباء", "subject": "فاتورة", "text": "نص\n", "html": "<p>نص</p>"} | changes
-    return OutgoingEmail(key=KEY, address_sealed=b"", language="ar", message_id="f00", dated=DATED, **words)
+    return Outgoing(key=KEY, address_sealed=b"", language="ar", message_id="f00", dated=DATED, **words)
 
 
 def _read(raw: bytes) -> EmailMessage:
