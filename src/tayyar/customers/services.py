@@ -4,12 +4,13 @@ It never sends anything and never decides which channel is used first. Next: not
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
 
 from tayyar.core import audit, crypto
-from tayyar.customers.models import Channel, ContactPoint, CustomerAccount
+from tayyar.customers.models import Channel, ContactMark, ContactPoint, CustomerAccount
 
 ADDRESS_FIELD = "customers.contact_point.address"  # under which addresses are sealed and hashed
 # A browser gives a new address each time it subscribes anew and never says that the old one is dead.
@@ -75,3 +76,16 @@ def _retire_oldest(kept: ContactPoint, most: int, *, actor: str, now: dt.datetim
             contact_point=old.pk,
             reason="TOO_MANY",
         )
+
+
+def mark_contacts(*, ids: Sequence[int], mark: ContactMark, now: dt.datetime, actor: str) -> int:
+    """Use these contact points no more, and remember why. Returns how many were in use until now."""
+    with transaction.atomic():
+        marked = ContactPoint.objects.filter(id__in=ids, is_active=True).update(
+            is_active=False, mark=mark, marked_at=now
+        )
+        for id in ids:
+            audit.record(
+                actor=actor, action="CONTACT_MARKED", subject=f"contact:{id}", now=now, mark=mark.value
+            )
+    return marked
