@@ -27,12 +27,12 @@ class Signatures:
         self._made: dict[str, tuple[str, float]] = {}
 
     def header(self, origin: str) -> str:
-        """ "vapid t=<token>, k=<public key>" for "https://push.example"."""
+        """ "vapid t=<token>,k=<public key>" for "https://push.example"."""
         now = self._clock()
         header, until = self._made.get(origin, ("", 0.0))
         if not until - _VALID_SECONDS <= now < until - _RENEWED_SECONDS:  # also when the clock went back
             until = now + _VALID_SECONDS
-            header = f"vapid t={self._token(origin, int(until))}, k={vapid_public_key()}"
+            header = f"vapid t={self._token(origin, int(until))},k={vapid_public_key()}"
             if len(self._made) >= _MOST_ORIGINS:
                 self._made.clear()
             self._made[origin] = header, until
