@@ -99,7 +99,10 @@ class ContactMark(models.TextChoices):
 
     BOUNCED = "BOUNCED", "BOUNCED"  # the provider says that it does not exist
     COMPLAINED = "COMPLAINED", "COMPLAINED"  # its reader reported a message as unwanted
-    NOT_MINE = "NOT_MINE", "NOT_MINE"  # its reader says that the bill is another's: a recycled number, perhaps
+    NOT_MINE = (
+        "NOT_MINE",
+        "NOT_MINE",
+    )  # its reader says that the bill is another's: a recycled number, perhaps
 
 
 class ContactPoint(models.Model):
@@ -141,7 +144,8 @@ class Preference(models.Model):
     )
     excluded = models.JSONField(default=list, help_text='channels never to use: ["EMAIL"]')
     plans = models.JSONField(
-        default=dict, help_text='own steps for a kind: {"BILL_ISSUED": [{"channel": "SMS", ...}]}; set by staff'
+        default=dict,
+        help_text='own steps for a kind: {"BILL_ISSUED": [{"channel": "SMS", ...}]}; set by staff',
     )
     wants_paper = models.BooleanField(default=False, help_text="a printed bill, whatever else arrives")
     attaches_pdf = models.BooleanField(default=False, help_text="e-mails carry the bill, not only its link")
@@ -225,4 +229,25 @@ class ContactReview(models.Model):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["opened_at"], condition=Q(closed_at=None), name="contact_review_open")]
+        indexes = [
+            models.Index(fields=["opened_at"], condition=Q(closed_at=None), name="contact_review_open")
+        ]
+
+
+class OneTimeCode(models.Model):
+    """Six digits sent to a person's own contact point, to confirm one thing. Kept as a keyed hash only."""
+
+    account = models.ForeignKey(CustomerAccount, models.PROTECT)
+    contact_point = models.ForeignKey(ContactPoint, models.PROTECT)
+    purpose = models.CharField(max_length=16, help_text='"WISHES", "DELEGATE"')
+    subject = models.CharField(
+        max_length=64, blank=True, help_text="what exactly it confirms: a hash, or nothing"
+    )
+    code_hash = models.BinaryField(max_length=16)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    tries = models.SmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "issued_at"], name="code_by_account")]

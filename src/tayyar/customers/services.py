@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from tayyar.core import audit, crypto
+from tayyar.core.errors import UserError
 from tayyar.customers.models import Channel, ContactMark, ContactPoint, CustomerAccount
 
 ADDRESS_FIELD = "customers.contact_point.address"  # under which addresses are sealed and hashed
@@ -26,14 +27,17 @@ def add_contact_point(
     verified_at: dt.datetime | None,
     actor: str,
     now: dt.datetime,
+    recipient: int = 0,
 ) -> ContactPoint:
-    """The account's contact point of that address, made or made active again.
+    """The contact point of that address for the holder (`recipient` 0) or a delegate, made or made active again.
 
-    Beyond MOST_ACTIVE of a channel the oldest are made inactive. CustomerAccount.DoesNotExist without such an account.
+    A mark (bounced, complained, not mine) is lifted by a new verification only: UserError without one. Beyond
+    MOST_ACTIVE of a channel the oldest are made inactive. CustomerAccount.DoesNotExist without such an account.
     """
     account = CustomerAccount.objects.select_for_update().get(id=account_id)
     found, made = ContactPoint.objects.get_or_create(
         account=account,
+        recipient=recipient,
         channel=channel,
         address_hash=crypto.lookup_hash(address, field=ADDRESS_FIELD),
         defaults={
@@ -41,12 +45,15 @@ def add_contact_point(
             "verified_at": verified_at,
         },
     )
+    lifted = found.mark
     if not made:
+        if lifted and verified_at is None:
+            raise UserError("This address was marked as not to be used. Verify it before it is used again.")
         if found.is_active and (found.verified_at or not verified_at):
             return found
-        found.is_active = True
+        found.is_active, found.mark, found.marked_at = True, "", None
         found.verified_at = verified_at or found.verified_at
-        found.save(update_fields=["is_active", "verified_at"])
+        found.save(update_fields=["is_active", "mark", "marked_at", "verified_at"])
     audit.record(
         actor=actor,
         action="CONTACT_ADDED" if made else "CONTACT_REACTIVATED",
@@ -54,6 +61,8 @@ def add_contact_point(
         now=now,
         channel=channel.name,
         contact_point=found.pk,
+        recipient=recipient,
+        **({"lifted": lifted} if lifted else {}),
     )
     if most := MOST_ACTIVE.get(channel):
         _retire_oldest(found, most, actor=actor, now=now)
@@ -61,9 +70,9 @@ def add_contact_point(
 
 
 def _retire_oldest(kept: ContactPoint, most: int, *, actor: str, now: dt.datetime) -> None:
-    """Make all but the newest `most` of the account and channel inactive; never `kept`."""
+    """Make all but the newest `most` of the person and channel inactive; never `kept`."""
     others = ContactPoint.objects.filter(
-        account_id=kept.account_id, channel=kept.channel, is_active=True
+        account_id=kept.account_id, recipient=kept.recipient, channel=kept.channel, is_active=True
     ).exclude(pk=kept.pk)
     for old in others.order_by(F("verified_at").desc(nulls_last=True), "-id")[most - 1 :]:
         ContactPoint.objects.filter(pk=old.pk).update(is_active=False)

@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 
 from tayyar.core import crypto
+from tayyar.core.errors import UserError
 from tayyar.core.models import AuditEntry
-from tayyar.customers.models import Channel, ContactPoint, Customer, CustomerAccount
+from tayyar.customers.models import Channel, ContactMark, ContactPoint, Customer, CustomerAccount
 from tayyar.customers.services import ADDRESS_FIELD, add_contact_point
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def test_an_address_is_sealed_verified_and_audited_without_being_told(account: C
     assert (point.verified_at, point.is_active) == (NOW, True)
     (entry,) = AuditEntry.objects.filter(subject=f"account:{account.pk}")
     assert (entry.actor, entry.action) == ("link", "CONTACT_ADDED")
-    assert entry.detail == {"channel": "EMAIL", "contact_point": point.pk}
+    assert entry.detail == {"channel": "EMAIL", "contact_point": point.pk, "recipient": 0}
 
 
 def test_the_same_address_again_stays_one_contact_and_one_audit_entry(account: CustomerAccount) -> None:
@@ -66,6 +67,39 @@ def test_a_browser_that_comes_back_retires_the_oldest_of_the_others(account: Cus
     browsers = [add(account, f"browser {number}", minute=number) for number in range(6)]
     add(account, "browser 0", minute=10)
     assert active(account) == [browsers[0], *browsers[2:]]
+
+
+def test_a_delegate_s_browsers_are_counted_apart_from_the_holder_s(account: CustomerAccount) -> None:
+    own = [add(account, f"browser {number}", minute=number) for number in range(5)]
+    theirs = add_contact_point(
+        account_id=account.pk,
+        recipient=1,
+        channel=Channel.PUSH,
+        address="browser 0",
+        verified_at=NOW,
+        actor="link",
+        now=NOW,
+    )
+    assert sorted(active(account)) == [*own, theirs.pk]
+
+
+def test_a_marked_address_comes_back_only_when_it_is_verified_anew(account: CustomerAccount) -> None:
+    point = add(account, "a")
+    ContactPoint.objects.filter(pk=point).update(is_active=False, mark=ContactMark.BOUNCED, marked_at=NOW)
+    with pytest.raises(UserError, match="Verify it"):
+        add_contact_point(
+            account_id=account.pk,
+            channel=Channel.PUSH,
+            address="a",
+            verified_at=None,
+            actor="user:1",
+            now=NOW,
+        )
+    assert active(account) == []
+    assert add(account, "a", minute=9) == point
+    found = ContactPoint.objects.get(pk=point)
+    assert (found.is_active, found.mark, found.marked_at) == (True, "", None)
+    assert AuditEntry.objects.latest("id").detail["lifted"] == "BOUNCED"
 
 
 def test_there_is_no_contact_without_an_account() -> None:

@@ -116,6 +116,7 @@ def _load(folder: Path, given: tuple[tuple[str, str], ...]) -> Profile:
         default_language=s.choice("default_language", languages),
         formats=_formats(s.section("formats")),
         timezone=s.text("timezone"),
+        calling_code=s.text("calling_code", required=False) or "",
         calendar=WorkingCalendar(weekend, _holidays(folder / "holidays.yaml")),
         issue_day=issue.integer("day"),
         issue_day_move=issue.choice("move", MOVES),

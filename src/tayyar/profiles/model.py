@@ -128,6 +128,7 @@ class Profile:
     default_language: str
     formats: Formats
     timezone: str
+    calling_code: str  # "966"; empty: telephone numbers are typed with theirs
     calendar: WorkingCalendar
     issue_day: int
     issue_day_move: str  # NEXT_WORKING_DAY, PREVIOUS, NONE
