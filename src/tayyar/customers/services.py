@@ -98,3 +98,41 @@ def mark_contacts(*, ids: Sequence[int], mark: ContactMark, now: dt.datetime, ac
                 actor=actor, action="CONTACT_MARKED", subject=f"contact:{id}", now=now, mark=mark.value
             )
     return marked
+
+
+@transaction.atomic
+def remove_contact(*, account_id: int, contact_point_id: int, actor: str, now: dt.datetime) -> None:
+    """Use a contact point no more because its person asks so. Removing it again changes nothing.
+
+    ContactPoint.DoesNotExist when the account has no such contact point.
+    """
+    contact = ContactPoint.objects.select_for_update().get(id=contact_point_id, account_id=account_id)
+    if contact.is_active:
+        contact.is_active = False
+        contact.save(update_fields=["is_active"])
+        _record(contact, "CONTACT_REMOVED", actor, now)
+
+
+@transaction.atomic
+def keep_contact(*, account_id: int, contact_point_id: int, actor: str, now: dt.datetime) -> None:
+    """Use a contact point again, its mark taken away: staff found that it is right after all.
+
+    ContactPoint.DoesNotExist when the account has no such contact point.
+    """
+    contact = ContactPoint.objects.select_for_update().get(id=contact_point_id, account_id=account_id)
+    if not contact.is_active:
+        contact.is_active, contact.mark, contact.marked_at = True, "", None
+        contact.save(update_fields=["is_active", "mark", "marked_at"])
+        _record(contact, "CONTACT_KEPT", actor, now)
+
+
+def _record(contact: ContactPoint, action: str, actor: str, now: dt.datetime) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=f"account:{contact.account_id}",
+        now=now,
+        channel=Channel(contact.channel).name,
+        contact_point=contact.pk,
+        recipient=contact.recipient,
+    )
