@@ -93,7 +93,9 @@ class Delivery(models.Model):
     worker = models.CharField(max_length=80)
     claimed_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, help_text="when the provider answered, or time gave it up")
-    received_at = models.DateTimeField(null=True, help_text="when the provider's last receipt says it happened")
+    received_at = models.DateTimeField(
+        null=True, help_text="when the provider's last receipt says it happened"
+    )
     reason = models.CharField(max_length=40, blank=True, help_text='"MAILBOX_FULL"; no address, ever')
     provider_ref = models.CharField(
         max_length=120, blank=True, help_text="the provider's name or code for it"
@@ -227,3 +229,14 @@ class Sheet(models.Model):
 
     def __str__(self) -> str:
         return f"sheet:{self.pk}"
+
+
+class Snapshot(models.Model):
+    """Figures of a period that cost too much to count for every reader; counted anew when they are too old."""
+
+    pk = models.CompositePrimaryKey("period", "name")
+    period = models.IntegerField()
+    name = models.CharField(max_length=40, help_text='"delivery", "reach", "reach:C01"')
+    computed_at = models.DateTimeField()
+    cost_ms = models.IntegerField(help_text="how long counting took")
+    data = models.JSONField()
