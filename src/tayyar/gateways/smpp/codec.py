@@ -27,7 +27,7 @@ MESSAGE_PAYLOAD: Final = 0x0424
 MESSAGE_STATE: Final = 0x0427
 
 UDHI: Final = 0x40  # esm_class: the text begins with a header
-RECEIPT_TYPES: Final = 0x3C  # esm_class: the bits that tell an ordinary message (0) from a receipt
+RECEIPT_TYPES: Final = 0x24  # esm_class: a receipt, or one on the way
 LARGEST_PDU: Final = 65_536
 LARGEST_SEQUENCE: Final = 0x7FFFFFFF
 _INTERFACE: Final = 0x34
@@ -51,11 +51,10 @@ class Pdu(NamedTuple):
 
 
 class ShortMessage(NamedTuple):
-    """The body of a submit_sm or deliver_sm. Addresses are as sent, without TON and NPI of the source."""
+    """The body of a submit_sm or deliver_sm. Addresses are as sent, without their types."""
 
     source: str
     destination: str
-    destination_ton: int
     esm_class: int
     validity: str
     registered_delivery: int
@@ -164,7 +163,6 @@ def parse_short_message(body: bytes) -> ShortMessage:
         at = body.index(0) + 3  # past service_type, source TON and NPI
         end = body.index(0, at)
         source = body[at:end].decode("ascii", "replace")
-        ton = body[end + 1]
         at = end + 3
         end = body.index(0, at)
         destination = body[at:end].decode("ascii", "replace")
@@ -180,7 +178,6 @@ def parse_short_message(body: bytes) -> ShortMessage:
         return ShortMessage(
             source,
             destination,
-            ton,
             esm_class,
             validity,
             body[end + 1],

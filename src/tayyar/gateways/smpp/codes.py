@@ -18,6 +18,7 @@ BIND_FAILED: Final = 0x0D
 BAD_PASSWORD: Final = 0x0E
 QUEUE_FULL: Final = 0x14
 TOO_FAST: Final = 0x58
+UNKNOWN_ERROR: Final = 0xFF
 THROTTLED: Final = frozenset({QUEUE_FULL, TOO_FAST})
 
 _LATER, _REFUSED, _BAD = Outcome.TRY_LATER, Outcome.REFUSED, Outcome.BAD_CONTACT
