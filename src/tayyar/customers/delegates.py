@@ -6,7 +6,7 @@ Owns their states and the delegate's contact point. It tells nobody. Next: notif
 import datetime as dt
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from tayyar.core import audit
 from tayyar.core.errors import UserError
@@ -21,6 +21,7 @@ from tayyar.customers.models import (
 from tayyar.customers.services import add_contact_point
 
 INVITATION = dt.timedelta(days=14)
+LAST_WORD = dt.timedelta(days=2)  # how long after its end a delegate can still be told of it
 MOST = 5  # invited or active at a time, per account
 RELATIONS = ("RELATIVE", "ACCOUNTANT", "OTHER")
 _OPEN = (DelegateState.INVITED, DelegateState.ACTIVE)
@@ -103,9 +104,10 @@ def accept(*, delegate_id: int, actor: str, now: dt.datetime) -> Delegate:
 
 @transaction.atomic
 def end(*, delegate_id: int, state: DelegateState, actor: str, now: dt.datetime) -> tuple[Delegate, bool]:
-    """End it as DECLINED, REVOKED or EXPIRED, and whether that is new; the delegate's contact points are used no more.
+    """End it as DECLINED, REVOKED or EXPIRED, and whether that is new.
 
-    What is over stays as it ended. DelegateRefused NOT_OPEN when an accepted delegation is declined: revoke it.
+    The delegate's contact points lose their verification: no bill goes there any more, but the word of the end still
+    can; `forget_ended` puts them away. What is over stays as it ended. DelegateRefused NOT_OPEN when an accepted delegation is declined: revoke it.
     """
     delegate = Delegate.objects.select_for_update().get(id=delegate_id)
     if delegate.state not in _OPEN:
@@ -114,11 +116,23 @@ def end(*, delegate_id: int, state: DelegateState, actor: str, now: dt.datetime)
         raise DelegateRefused("NOT_OPEN", "This invitation was accepted. End the delegation instead.")
     delegate.state, delegate.ended_at, delegate.ended_by = state, now, actor
     delegate.save(update_fields=["state", "ended_at", "ended_by"])
-    ContactPoint.objects.filter(
-        account_id=delegate.account_id, recipient=delegate.recipient, is_active=True
-    ).update(is_active=False)
+    ContactPoint.objects.filter(account_id=delegate.account_id, recipient=delegate.recipient).update(
+        verified_at=None
+    )
     _record(delegate, f"DELEGATE_{state}", actor, now)
     return delegate, True
+
+
+def forget_ended(*, now: dt.datetime) -> int:
+    """Put away the contact points of delegations that ended LAST_WORD ago or earlier; returns how many."""
+    ended = Delegate.objects.exclude(state__in=_OPEN).filter(
+        ended_at__lte=now - LAST_WORD,
+        account_id=OuterRef("account_id"),
+        recipient=OuterRef("recipient"),
+    )
+    return ContactPoint.objects.filter(Exists(ended), recipient__gte=1, is_active=True).update(
+        is_active=False
+    )
 
 
 @transaction.atomic
