@@ -10,10 +10,12 @@ class BillingConfig(AppConfig):
     label = "billing"
 
     def ready(self) -> None:
-        """Supply what messages about bills say."""
-        from tayyar.billing.telling import bill_issued_facts
-        from tayyar.notifications.content import register_content
-        from tayyar.notifications.models import MessageKind
+        """Supply what messages about bills say, the bill itself, and how several become one message."""
+        from tayyar.billing.telling import bill_document, bill_issued_facts, bills_digest
+        from tayyar.notifications import content
+        from tayyar.notifications.kinds import BILL_KINDS
 
-        for kind in (MessageKind.BILL_ISSUED, MessageKind.SINGLE_BILL_ISSUED):
-            register_content(kind, bill_issued_facts)
+        for kind in BILL_KINDS:
+            content.register_content(kind, bill_issued_facts)
+            content.register_document(kind, bill_document)
+            content.register_digest(kind, bills_digest)

@@ -1,4 +1,4 @@
-"""Registers the module with Django."""
+"""Registers the module with Django, and the content of the messages whose facts it keeps itself."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,11 @@ class NotificationsConfig(AppConfig):
 
     name = "tayyar.notifications"
     label = "notifications"
+
+    def ready(self) -> None:
+        """Supply what messages say whose facts are sealed with them."""
+        from tayyar.notifications.content import register_content
+        from tayyar.notifications.payloads import KINDS, payload_facts
+
+        for kind in KINDS:
+            register_content(kind, payload_facts)

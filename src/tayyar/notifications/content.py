@@ -1,23 +1,15 @@
-"""What a message says: the facts its module supplies, put into the words of its language.
+"""What a message is about: the facts its module supplies, and who supplies them.
 
-Owns the facts' shape, the registry of their providers and the templates' rules. Never looks a bill up.
-Words lie in templates/<name>.<language>.toml, the mail's frame in templates/frame.html; next: delivery.py sends.
+Owns the facts' shape and the registries of their providers, documents and digests. Never looks a bill up and knows no
+sentence. Next: templates.py puts facts into words; delivery.py asks here and sends.
 """
 
-import functools
-import html
-import string
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from tayyar.core.errors import UserError
-from tayyar.core.text import LANGUAGES, RTL_LANGUAGES
-from tayyar.notifications.models import MessageKind
-
-FOLDER = Path(__file__).parent / "templates"
+from tayyar.notifications.kinds import MessageKind
+from tayyar.notifications.ports import Attachment
 
 
 class MessageKey(NamedTuple):
@@ -32,44 +24,61 @@ class MessageKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BillIssuedFacts:
-    """What a message about a new bill says, every value written for its reader in the message's language.
+class Row:
+    """One of several things that a message tells of, such as one bill of many; `url` opens it."""
 
-    `amount_text` is what is to be paid, with its currency word; when nothing is, `due_date_text` is empty and
-    `amount_text` is the credit in the customer's favour. `total_text` is the bill alone, without balances.
+    label: str
+    value: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one message says, every value written for its reader in the message's language.
+
+    `template` names the words that fit; `values` are its variables (variables.py). `url` is where the message leads, ""
+    for none; `document_url` a PDF that anyone with the link can fetch, named `document_name`; `preferences_url` where
+    the reader chooses how to be told. `rows`, shown by e-mail, are what a digest puts together.
     """
 
     ref: int
-    amount_text: str
-    due_date_text: str
-    account_number: str
-    period_text: str
-    total_text: str
-    bill_url: str
+    recipient: int
+    template: str
+    values: Mapping[str, str]
     utility_name: str
-    complaint_text: str
+    url: str
+    document_url: str = ""
+    document_name: str = ""
+    preferences_url: str = ""
+    rows: tuple[Row, ...] = ()
 
-    @property
-    def template(self) -> str:
-        """The words that fit these facts."""
-        return "bill_issued" if self.due_date_text else "bill_issued_nothing_due"
 
+Provider = Callable[[Sequence[MessageKey]], Sequence[Facts]]
+DocumentMaker = Callable[[MessageKey], Attachment]
+Digest = Callable[[Sequence[MessageKey]], Facts | None]
 
-TEMPLATES: Mapping[str, type[BillIssuedFacts]] = {
-    "bill_issued": BillIssuedFacts,
-    "bill_issued_nothing_due": BillIssuedFacts,
-}
-
-Provider = Callable[[Sequence[MessageKey]], Sequence[BillIssuedFacts]]
 _providers: dict[int, Provider] = {}
+_documents: dict[int, DocumentMaker] = {}
+_digests: dict[int, Digest] = {}
 
 
 def register_content(kind: MessageKind, provider: Provider) -> None:
     """The module that owns `kind`'s documents supplies their facts: one for each key asked, in any order.
 
-    A key it leaves out has nothing to say any more; that message ends as FAILED with reason NO_CONTENT.
+    A key it leaves out has nothing to say any more.
     """
     _providers[kind] = provider
+
+
+def register_document(kind: MessageKind, maker: DocumentMaker) -> None:
+    """How the document that a message of `kind` tells of is made, where a reader wants it with the e-mail."""
+    _documents[kind] = maker
+
+
+def register_digest(kind: MessageKind, digest: Digest) -> None:
+    """How messages of `kind` to one person, about several accounts, become one. Its facts carry the first key's ref
+    and recipient; None when none of the keys has anything to say any more."""
+    _digests[kind] = digest
 
 
 def known_kinds() -> list[int]:
@@ -77,112 +86,22 @@ def known_kinds() -> list[int]:
     return list(_providers)
 
 
-def facts_of(keys: Sequence[MessageKey]) -> dict[int, BillIssuedFacts]:
-    """The facts for messages of one kind, by `ref`."""
-    return {facts.ref: facts for facts in _providers[keys[0].kind](keys)}
+def facts_of(keys: Sequence[MessageKey]) -> dict[tuple[int, int], Facts]:
+    """The facts for messages of one kind, by (ref, recipient)."""
+    return {(facts.ref, facts.recipient): facts for facts in _providers[keys[0].kind](keys)}
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One template in one language; every text may hold $variables, the names of the facts' fields."""
-
-    subject: str
-    headline: str
-    number: str
-    date: str
-    button: str
-    details: tuple[tuple[str, str], ...]
-    note: str
-    help: str
-
-    def texts(self) -> list[str]:
-        """All its texts."""
-        single = [getattr(self, f.name) for f in fields(self) if f.name != "details"]
-        return single + [text for pair in self.details for text in pair]
+def document_of(key: MessageKey) -> Attachment | None:
+    """The document that the message tells of; None where its kind has none."""
+    maker = _documents.get(key.kind)
+    return maker(key) if maker else None
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A mail's words, ready to be sent."""
-
-    subject: str
-    text: str
-    html: str
+def has_digest(kind: int) -> bool:
+    """Whether several messages of this kind to one person can become one."""
+    return kind in _digests
 
 
-@functools.cache
-def words(template: str, language: str) -> Words:
-    """Load one template; UserError naming file and key when it is incomplete or asks for an unknown variable."""
-    path = FOLDER / f"{template}.{language}.toml"
-    if language not in LANGUAGES or not path.exists():
-        raise UserError(f"There is no template {path.name}. Each template needs {', '.join(LANGUAGES)}.")
-    raw = tomllib.loads(path.read_text("utf-8"))
-    wanted = {field.name for field in fields(Words)}
-    if raw.keys() != wanted:
-        wrong = ", ".join(sorted(raw.keys() ^ wanted))
-        raise UserError(f"{path.name}: these keys are missing or not known: {wrong}.")
-    raw["details"] = tuple((label, value) for label, value in raw["details"])
-    found = Words(**raw)
-    known = {field.name for field in fields(TEMPLATES[template])}
-    for text in found.texts():
-        _check_variables(text, known, path.name)
-    return found
-
-
-def render(facts: BillIssuedFacts, language: str) -> Rendered:
-    """Fill the words in, as plain text and as HTML. UserError when a variable has no value."""
-    filled = words(facts.template, language)
-    values = {name: str(value) for name, value in asdict(facts).items()}
-
-    def fill(text: str) -> str:
-        for name in _variables(text):
-            if not values[name]:
-                raise UserError(f"The message {facts.template} about {facts.ref} has no {name}.")
-        return string.Template(text).substitute(values)
-
-    details = [(fill(label), fill(value)) for label, value in filled.details]
-    subject, headline, number, date = map(fill, (filled.subject, filled.headline, filled.number, filled.date))
-    button, note, complaint = map(fill, (filled.button, filled.note, filled.help))
-    if not facts.bill_url.startswith(("https://", "http://")):
-        raise UserError(f"The message {facts.template} about {facts.ref} has no usable bill_url.")
-    text = "\n".join(
-        [f"{headline}: {number}", date, "", f"{button}:", facts.bill_url, note, ""]
-        + [f"{label}: {value}" for label, value in details]
-        + ["", complaint, "", facts.utility_name, ""]
-    )
-    frame, row = _frame()
-    direction = "rtl" if language in RTL_LANGUAGES else "ltr"
-    escape = functools.partial(html.escape, quote=True)
-    rows = "".join(row.substitute(label=escape(label), value=escape(value)) for label, value in details)
-    page = frame.substitute(
-        language=language,
-        direction=direction,
-        subject=escape(subject),
-        headline=escape(headline),
-        number=escape(number),
-        date=escape(date),
-        url=escape(facts.bill_url),
-        button=escape(button),
-        note=escape(note),
-        details=rows,
-        help=escape(complaint),
-        utility=escape(facts.utility_name),
-    )
-    return Rendered(subject, text, page)
-
-
-@functools.cache
-def _frame() -> tuple[string.Template, string.Template]:
-    return tuple(string.Template((FOLDER / name).read_text("utf-8")) for name in ("frame.html", "row.html"))  # type: ignore[return-value]
-
-
-@functools.cache
-def _variables(text: str) -> tuple[str, ...]:
-    return tuple(string.Template(text).get_identifiers())
-
-
-def _check_variables(text: str, known: set[str], file: str) -> None:
-    if not text.strip() or not string.Template(text).is_valid():
-        raise UserError(f"{file}: an empty text, or a $ that is no variable, in {text!r}.")
-    if unknown := set(_variables(text)) - known:
-        raise UserError(f"{file}: {', '.join(sorted(unknown))} is not a fact of this message, in {text!r}.")
+def digest_of(keys: Sequence[MessageKey]) -> Facts | None:
+    """The facts of one message that tells all of `keys`, which are of one kind and go to one person."""
+    return _digests[keys[0].kind](keys)
