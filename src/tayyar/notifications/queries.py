@@ -194,7 +194,7 @@ def queued_count() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT count(*) FROM notifications_message m JOIN notifications_messagebatch b USING (period, kind)
-                WHERE b.is_open AND b.paused_at IS NULL AND m.state = %s""",
+                WHERE b.is_open AND b.paused_at IS NULL AND b.stopped_at IS NULL AND m.state = %s""",
             [MessageState.QUEUED.value],
         )
         return int(cursor.fetchone()[0])
