@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from tayyar.core.crypto import unseal
 from tayyar.core.errors import UserError
+from tayyar.gateways.smtp import verp
 from tayyar.gateways.smtp.codes import meaning, queue_name
 from tayyar.gateways.smtp.mime import compose
 from tayyar.notifications.ports import EmailContent, Outcome, Outgoing, OutgoingEmail, SendResult
@@ -98,6 +99,7 @@ class SmtpGateway:
                 sender=self.sender,
                 to=address,
                 provider="smtp",
+                token=verp.token(mail.key),
             )
         except ValueError:
             return SendResult(mail.key, Outcome.REFUSED, "BAD_CONTENT")

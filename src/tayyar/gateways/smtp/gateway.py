@@ -79,13 +79,13 @@ class SmtpGateway:
             return SendResult(mail.key, Outcome.BAD_CONTACT, "BAD_ADDRESS")
         if not isinstance(mail.content, EmailContent):
             return SendResult(mail.key, Outcome.REFUSED, "BAD_CONTENT")
-        sender = self.options.sender
+        sender, token = self.options.sender, verp.token(mail.key)
         try:
-            content = compose(mail, mail.content, sender=sender, to=address, provider=self.code)
+            content = compose(mail, mail.content, sender=sender, to=address, provider=self.code, token=token)
         except ValueError:
             return SendResult(mail.key, Outcome.REFUSED, "BAD_CONTENT")
         if self.options.verp:
-            sender = verp.envelope_sender(mail.key, self.options.bounce_address)
+            sender = verp.envelope_sender(token, self.options.bounce_address)
         return Envelope(number, sender, address, content)
 
 

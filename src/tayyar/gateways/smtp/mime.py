@@ -25,8 +25,11 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _URL = re.compile(r"https?://[!#-;=?-Z_a-z~\[\]%]{1,800}")
 
 
-def compose(mail: Outgoing, content: EmailContent, *, sender: str, to: str, provider: str) -> bytes:
-    """The whole mail with CRLF line ends. ValueError when a part of it cannot stand in a header, or is no text."""
+def compose(
+    mail: Outgoing, content: EmailContent, *, sender: str, to: str, provider: str, token: str
+) -> bytes:
+    """The whole mail with CRLF line ends; `token` is the attempt's (verp.py). ValueError when a part of it cannot stand
+    in a header, or is no text."""
     domain = sender.rpartition("@")[2]
     name = hashlib.blake2b(mail.message_id.encode(), digest_size=12).hexdigest()
     headers = (
@@ -38,7 +41,7 @@ def compose(mail: Outgoing, content: EmailContent, *, sender: str, to: str, prov
         f"Content-Language: {_checked(_TOKEN, mail.language)}\r\n"
         "Auto-Submitted: auto-generated\r\n"
         f"Feedback-ID: {mail.key.period}:{mail.key.kind}:{provider}:{domain}\r\n"
-        f"{verp.HEADER}: {verp.token(mail.key)}\r\n"
+        f"{verp.HEADER}: {token}\r\n"
         f"{_unsubscribe(content.preferences_url)}"
         "MIME-Version: 1.0\r\n"
     )
@@ -98,6 +101,7 @@ def _date(moment: dt.datetime) -> str:
     return format_datetime(moment.astimezone(dt.UTC))
 
 
+@functools.lru_cache(maxsize=64)
 def _phrase(name: str) -> str:
     """A display name: quoted when ASCII, encoded otherwise."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' if _is_plain(name) else _words(name)
@@ -107,14 +111,13 @@ def _words(text: str) -> str:
     """Short ASCII as it is; other text as RFC 2047 encoded words, one a line, each of whole characters."""
     if _is_plain(text):
         return text
-    words, current = [], b""
-    for letter in text:
-        encoded = letter.encode()
-        if len(current) + len(encoded) > _WORD_BYTES:
-            words.append(current)
-            current = b""
-        current += encoded
-    words.append(current)
+    encoded, words, start = text.encode(), [], 0
+    while start < len(encoded):
+        end = min(start + _WORD_BYTES, len(encoded))
+        while end < len(encoded) and encoded[end] & 0xC0 == 0x80:  # in the middle of a character
+            end -= 1
+        words.append(encoded[start:end])
+        start = end
     return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words)
 
 

@@ -63,6 +63,7 @@ class Sending:
             self._move(0)  # what servers said since the last batch, a farewell above all
             while True:
                 self._begin()
+                self._flush()
                 if not any(link.dialogue.is_busy for link in self._links):
                     if self._ended or not (self._stock or self._unprepared):
                         break
@@ -90,7 +91,6 @@ class Sending:
                 self._paced_until = now + max(self._pace.wait_seconds(), _SHORTEST_WAIT_SECONDS)
                 return
             link.dialogue.begin(self._stock.popleft())
-            self._flush(link)
 
     def _ready_link(self) -> Link | None:
         """A connection at rest, else one that can take a mail behind another, else a new one."""
@@ -100,6 +100,7 @@ class Sending:
         if resting is not None:
             return resting
         if len(self._links) < self._most_links:
+            self._flush()  # it takes a while
             try:
                 link = self._connect()
             except CannotConnect as error:
@@ -147,7 +148,6 @@ class Sending:
             if mask & selectors.EVENT_READ:
                 for answer in link.receive():
                     self._settle(answer)
-            self._flush(link)
         overdue = time.monotonic() - self._timeout_seconds
         for link in list(self._links):
             if link.dialogue.is_busy and link.last_moved <= overdue:
@@ -155,14 +155,15 @@ class Sending:
             if link.dialogue.ended:
                 self._lose(link)
 
-    def _flush(self, link: Link) -> None:
-        """Write; when the rest must wait, hear of it when it can go on."""
-        had_rest = bool(link.dialogue.out)
-        if had_rest:
-            link.flush()
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.dialogue.out else 0)
-        if self._selector.get_key(link).events != wanted:
-            self._selector.modify(link, wanted)
+    def _flush(self) -> None:
+        """Write what there is, a content and the next mail's commands at once; when a rest must wait, hear of it when
+        it can go on."""
+        for link in self._links:
+            if link.dialogue.out:
+                link.flush()
+                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.dialogue.out else 0)
+                if self._selector.get_key(link).events != wanted:
+                    self._selector.modify(link, wanted)
 
     def _settle(self, answer: Answer) -> None:
         mail, code = answer.mail, answer.code

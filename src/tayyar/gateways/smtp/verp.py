@@ -25,10 +25,10 @@ def token(key: DeliveryKey) -> str:
     return f"{text}-{_mac(text)}"
 
 
-def envelope_sender(key: DeliveryKey, bounce_address: str) -> str:
+def envelope_sender(token: str, bounce_address: str) -> str:
     """bounces@d -> bounces+<token>@d."""
     name, _, domain = bounce_address.rpartition("@")
-    return f"{name}+{token(key)}@{domain}"
+    return f"{name}+{token}@{domain}"
 
 
 def proven_keys(text: str) -> Iterator[DeliveryKey]:
