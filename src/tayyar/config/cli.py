@@ -24,6 +24,8 @@ COMMANDS = (
     "bill",
     "check",
     "deliver",
+    "reach",
+    "messages",
     "serve",
     "worker",
     "db",

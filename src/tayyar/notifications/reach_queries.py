@@ -325,7 +325,8 @@ _STANDING = """
          ELSE 'AT_END' END
 """
 
-# One row per bill. A MERGED bill is told by its lead: the first other message of the same kind to the same customer.
+# One row per bill. A MERGED bill is told by its lead: the first message of the same kind to the same customer that was
+# neither merged nor, if there is another, cancelled.
 # `told_ref` is the message that stands for it; evidence of its own comes before its lead's.
 _BILL_BODY = f"""
     told AS (
@@ -347,7 +348,7 @@ _BILL_BODY = f"""
                      FROM customers_customeraccount b
                      JOIN notifications_message l ON l.period = %(period)s AND l.account_id = b.id
                     WHERE b.customer_id = a.customer_id AND l.kind = m.kind AND l.recipient = 0 AND l.state <> 10
-                    ORDER BY l.ref LIMIT 1) l ON true
+                    ORDER BY l.state = 9, l.ref LIMIT 1) l ON true
           LEFT JOIN LATERAL (
                    SELECT how, channel, reached_at FROM notifications_reach
                     WHERE period = %(period)s AND ref IN (m.ref, l.ref)
