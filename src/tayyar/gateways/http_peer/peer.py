@@ -80,21 +80,23 @@ class Peer(ABC):
         """One message: read, judged by the faults, taken, answered."""
         self.counts["requests"] += 1
         body = await request.read()
-        message, faults = None, self.faults
+        message, faults, from_port = None, self.faults, _port(request)
         try:
             message = self.read(request, body)
             self._fail(message, faults)
         except Refused as refused:
             self.counts["refused"] += 1
-            self._write(message, refused.status, error=refused.code)
+            self._write(message, refused.status, from_port=from_port, error=refused.code)
             return web.json_response(refused.content, status=refused.status)
         if faults.delay_seconds:
             await asyncio.sleep(faults.delay_seconds)
         hangs, is_cut = self._dice.hits(faults.hang_share), self._dice.hits(faults.cut_share)
         if (hangs or is_cut) and not faults.lost_after_taking:
-            self._write(message, 0, error="LOST")
+            self._write(message, 0, from_port=from_port, error="LOST")
         else:
-            answer = await self._take(message, faults, is_answered=not (hangs or is_cut))
+            number = next(self._serial)
+            self._write(message, 0 if hangs or is_cut else 200, from_port=from_port, number=number)
+            await self._take(message, number, faults)
         if hangs:
             await asyncio.sleep(faults.hang_seconds)
         if hangs or is_cut:
@@ -102,7 +104,7 @@ class Peer(ABC):
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
-        return web.json_response(answer)
+        return web.json_response(self.accepted(number, message))
 
     def _fail(self, message: Message, faults: Faults) -> None:
         if faults.refuse and re.search(faults.refuse, message.to):
@@ -125,8 +127,7 @@ class Peer(ABC):
         self.counts["most_in_a_second"] = max(self.counts["most_in_a_second"], self._units_last_second)
         return True
 
-    async def _take(self, message: Message, faults: Faults, *, is_answered: bool) -> dict[str, Any]:
-        number = next(self._serial)
+    async def _take(self, message: Message, number: int, faults: Faults) -> None:
         self.counts["taken"] += 1
         self.counts["units"] += message.units
         sent, delivered, read, failed = self.state_words
@@ -137,8 +138,6 @@ class Peer(ABC):
         self._sender.plan(message, number, states=states, faults=faults, is_early=is_early)
         if is_early:
             await asyncio.sleep(0.2 + 2 * faults.receipt_delay_seconds)
-        self._write(message, 200 if is_answered else 0, number=number)
-        return self.accepted(number, message)
 
     def _write(self, message: Message | None, status: int, **more: object) -> None:
         line: dict[str, Any] = {"at": dt.datetime.now(dt.UTC).isoformat(), "status": status, **more}
@@ -168,3 +167,9 @@ class Peer(ABC):
         with contextlib.suppress(asyncio.CancelledError):
             await running
         self._log.close()
+
+
+def _port(request: web.Request) -> int:
+    """The caller's port: the same for all that came over one connection."""
+    peername = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return int(peername[1]) if peername else 0

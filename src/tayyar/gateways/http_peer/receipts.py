@@ -73,7 +73,7 @@ class ReceiptSender:
         heapq.heappush(self._due, (due, next(self._serial), event))
 
     def _next(self, now: float) -> list[Event]:
-        events = []
+        events: list[Event] = []
         while self._due and self._due[0][0] <= now and len(events) < self._most:
             events.append(heapq.heappop(self._due)[2])
         return events
