@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -133,6 +133,6 @@ def _micro(value: Any) -> int | None:
         micro = Decimal(value).scaleb(6)
         if not micro.is_finite() or not 0 <= micro < 10**15:
             return None
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         return None
     return int(micro.to_integral_value())

@@ -147,7 +147,7 @@ def _meanings(raw: Mapping[str, Any], name: str, where: str) -> dict[str, Meanin
         ):
             raise UserError(complaint)
         reason, word = entry
-        if word not in {*Outcome, "THROTTLED"} - {Outcome.SENT}:
+        if not isinstance(word, str) or word not in {*Outcome, "THROTTLED"} - {Outcome.SENT}:
             raise UserError(complaint)
         is_throttled = word == "THROTTLED"
         meanings[str(code)] = Meaning(
@@ -170,7 +170,7 @@ def _callback(raw: Mapping[str, Any], where: str) -> CallbackRules | None:
     if fields.get("check", "header") not in ("header", "query", "hmac"):
         raise UserError(f"{where}: callback's check is header, query or hmac.")
     states = given.get("states", {})
-    if not isinstance(states, dict) or not set(states.values()) <= set(ReceiptState):
+    if not isinstance(states, dict) or not all(value in list(ReceiptState) for value in states.values()):
         raise UserError(f"{where}: callback's states map its words to {', '.join(ReceiptState)}.")
     own = {str(word).upper(): ReceiptState(state) for word, state in states.items()}
     return CallbackRules(
