@@ -58,6 +58,9 @@ class Binds:
         refused = connection.reason == "BIND_REFUSED"
         slot.backoff.fail(now, refused=refused)
         self._backoff.fail(now, refused=refused)
+        if refused:  # perhaps for having too many: those that are being left may be the ones
+            for leaving in self._leaving:
+                leaving.drop("CLOSED")
         self._lost(connection)
 
     def _may_open(self, slot: _Slot, now: float) -> bool:
@@ -110,11 +113,10 @@ class Binds:
         until = now + seconds
         for connection in self.all():
             connection.leave(now)
+            connection.unbind()
         while now < until and any(connection.state is State.LEAVING for connection in self.all()):
             self.poll(until - now, clock)
             now = clock()
-            for connection in self.all():
-                connection.tick(now)
         for connection in self.all():
             connection.drop("CLOSED")
             self._lost(connection)

@@ -31,7 +31,7 @@ from tayyar.gateways.smpp.options import Options
 
 CONNECT_SECONDS: Final = 10.0
 ENQUIRE_SECONDS: Final = 30.0  # of silence, after which the SMSC is asked whether it is there
-LINGER_SECONDS: Final = 30.0  # in which a bind that is being left may still answer
+LINGER_SECONDS: Final = 10.0  # in which a bind that is being left may still answer
 _RECEIVE_OCTETS: Final = 262_144
 
 
@@ -141,12 +141,11 @@ class Connection:
             if now - self._since > CONNECT_SECONDS:
                 self.drop("SERVER_UNREACHABLE")
         elif self.state is State.LEAVING:
-            if not self.flights and not self._unbound:
-                self._unbound = True
-                self._queue(UNBIND, self._next())
-                self.flush()
-            if now - self._since > LINGER_SECONDS:
-                self.drop("CONNECTION_LOST")
+            is_over = now - self._since > LINGER_SECONDS
+            if is_over or not (self.flights or self.late):
+                self.unbind()
+            if is_over:
+                self.drop("CLOSED")
         elif self._enquired_at:
             if now - self._enquired_at > self._options.answer_timeout_seconds:
                 self.drop("CONNECTION_LOST")
@@ -168,12 +167,19 @@ class Connection:
         return found
 
     def leave(self, now: float) -> None:
-        """Take no more messages; unbind when nothing is waited for."""
+        """Take no more messages; unbind when nothing is waited for, not even what was given up."""
         if self.state is State.BOUND:
             self.state, self._since = State.LEAVING, now
             self.tick(now)
         elif self.state is not State.LEAVING:
             self.drop("CLOSED")
+
+    def unbind(self) -> None:
+        """Say goodbye, once."""
+        if not self._unbound and self.state is State.LEAVING:
+            self._unbound = True
+            self._queue(UNBIND, self._next())
+            self.flush()
 
     def drop(self, reason: str) -> None:
         """Close the socket now. What is in `flights` stays there for the owner to judge."""

@@ -39,19 +39,28 @@ class ReceiptText(NamedTuple):
 
 
 def read_receipt(message: ShortMessage) -> ReceiptText | None:
-    """The receipt in a deliver_sm; None for anything else, such as a message from a phone."""
-    found = _read_text(message.octets()) if message.esm_class & RECEIPT_TYPES else ReceiptText("", "", "")
+    """The receipt in a deliver_sm; None for anything else, such as a message from a phone.
+
+    Only what the SMSC marks as a receipt, by esm_class or by TLV, is read as one: a subscriber can write "id:1
+    stat:DELIVRD" too.
+    """
+    message_id = stat = err = ""
     if message.tlvs:
         tlvs = parse_tlvs(message.tlvs)
         if named := tlvs.get(RECEIPTED_MESSAGE_ID):
-            found = found._replace(message_id=named.partition(b"\0")[0][:65].decode("ascii", "replace"))
-        state = tlvs.get(MESSAGE_STATE, b"")
-        if len(state) == 1 and state[0] in STATE_BY_NUMBER:
-            found = found._replace(stat=STATE_BY_NUMBER[state[0]])
-        network = tlvs.get(NETWORK_ERROR_CODE, b"")
-        if len(network) == 3 and not found.err:
-            found = found._replace(err=str(int.from_bytes(network[1:])))
-    return found if found.message_id and found.stat in STATES else None
+            message_id = named.partition(b"\0")[0][:65].decode("ascii", "replace")
+        state = tlvs.get(MESSAGE_STATE)
+        if state is not None and len(state) == 1:
+            stat = STATE_BY_NUMBER.get(state[0], "")
+    is_marked = message.esm_class & RECEIPT_TYPES
+    if is_marked and not (message_id and stat == "DELIVRD"):  # a delivered one needs no more words
+        text = _read_text(message.octets())
+        message_id, stat, err = message_id or text.message_id, stat or text.stat, text.err
+    if not err and message.tlvs:
+        network = tlvs.get(NETWORK_ERROR_CODE)
+        if network is not None and len(network) == 3:
+            err = str(int.from_bytes(network[1:]))
+    return ReceiptText(message_id, stat, err) if message_id and stat in STATES else None
 
 
 def _read_text(text: bytes) -> ReceiptText:
