@@ -37,7 +37,7 @@ DAMAGE = {
     "a message that is missing": (
         "DELETE FROM notifications_message WHERE period = %(period)s"
         " AND ref = (SELECT min(ref) FROM notifications_message WHERE period = %(period)s)",
-        "a message for each bill whose account has a channel, and no other",
+        "a message for each bill, and no other",
     ),
     "an exception that is missing": (
         "DELETE FROM billing_billexception WHERE period = %(period)s",

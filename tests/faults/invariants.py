@@ -53,10 +53,9 @@ RULES = {
                    ) AS parts (account, net) WHERE b.period = %(period)s GROUP BY account HAVING sum(net) <> 0
                   ) AS bills USING (account)
         WHERE ledger.net IS DISTINCT FROM bills.net""",
-    "a message for each bill whose account has a channel, and no other": """
+    "a message for each bill, and no other": """
         SELECT COALESCE(b.number, m.ref), b.account_id, m.account_id
-        FROM (SELECT * FROM billing_bill WHERE period = %(period)s AND account_id IN (
-                  SELECT account_id FROM customers_contactpoint WHERE is_active AND verified_at IS NOT NULL)) b
+        FROM (SELECT * FROM billing_bill WHERE period = %(period)s) b
         FULL JOIN (SELECT * FROM notifications_message WHERE period = %(period)s AND kind = 1) m
              ON m.ref = b.number AND m.account_id = b.account_id
         WHERE b.number IS NULL OR m.ref IS NULL""",

@@ -183,7 +183,7 @@ def _count(
     messages = _one(
         connection,
         f"SELECT count(*) FROM notifications_message WHERE period = {period.number} AND kind = 1"
-        f" AND ref >= {first} AND ref < {end}",
+        f" AND recipient = 0 AND ref >= {first} AND ref < {end}",
     )[0]
     _agree("bills", stored["bills"], accounts["billed"])
     _agree("accounts", accounts["eligible"], accounts["billed"] + accounts["held"] + accounts["rejected"])

@@ -11,7 +11,7 @@ certificate.py counts and signs what came out.
      number   the chunk's place in the gapless series
      bill     dates, balance, lines, totals
      post     ledger transfers
-     queue    one message per bill that has a channel
+     queue    one message per bill, at the first step of its plan
      write    COPY everything; mark the chunk done with counts, money and a hash
     certify   indexes, totals, signature                                       certificate.py
 """
@@ -36,12 +36,13 @@ from tayyar.core.periods import Period
 from tayyar.ledger.models import SystemAccount, TransferKind
 from tayyar.metering.measure import MeasureRules, measure
 from tayyar.notifications.models import MessageKind, MessageState
+from tayyar.notifications.people import delivery_rules
+from tayyar.notifications.plans import first_channels
 from tayyar.profiles import Profile
 from tayyar.tariffs.book import TariffBook, load_book
 from tayyar.tariffs.kernel import charge
 
 CHUNK_ACCOUNTS = 60_000
-BILL_PRIORITY = 5
 SEASONAL_DOUBTS = ["HIGH_USE", "LOW_USE", "ZERO_USE", "NO_HISTORY"]  # last year may explain these
 WEIGHTS = ("energy_minor", "fixed_minor", "subsidy_minor", "tax_minor", "total_minor")
 
@@ -346,16 +347,19 @@ def posted(facts: RunFacts, bills: pl.DataFrame, chunk_index: int, now: dt.datet
 def queued(
     bills: pl.DataFrame, now: dt.datetime, kind: MessageKind = MessageKind.BILL_ISSUED
 ) -> pl.DataFrame:
-    """shapes.MESSAGES: one per bill whose account has a channel."""
-    return bills.filter(pl.col("channels") != 0).select(
+    """shapes.MESSAGES: one per bill, at the first step of its plan that the account has a contact point for."""
+    firsts = first_channels(delivery_rules().plan(kind))
+    steps, channels = (np.array(column, np.int16) for column in zip(*firsts, strict=True))
+    masks = bills["channels"].to_numpy()
+    return bills.select(
         "period",
         pl.lit(kind.value, pl.Int16).alias("kind"),
         pl.col("number").alias("ref"),
         pl.lit(0, pl.Int16).alias("recipient"),
         "account_id",
         "language",
-        "channels",
-        pl.lit(BILL_PRIORITY, pl.Int16).alias("priority"),
+        pl.Series("step", steps[masks]),
+        pl.Series("channel", channels[masks]),
         pl.lit(MessageState.QUEUED.value, pl.Int16).alias("state"),
         pl.lit(now, pl.Datetime("us", "UTC")).alias("created_at"),
     )

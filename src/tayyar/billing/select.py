@@ -362,9 +362,10 @@ def _without_newcomers(facts: RunFacts, due: pl.DataFrame, readings: pl.DataFram
 
 
 def _channels(connection: psycopg.Connection[Any], first: int, end: int) -> pl.DataFrame:
-    """Bit mask of the channels through which each account can be reached."""
+    """Bit mask of the channels through which each account's holder can be reached."""
     query = f"""SELECT account_id, bit_or((1 << channel)::int2) FROM customers_contactpoint
-                WHERE account_id >= {first} AND account_id < {end} AND is_active AND verified_at IS NOT NULL
+                WHERE account_id >= {first} AND account_id < {end} AND recipient = 0 AND is_active
+                  AND verified_at IS NOT NULL
                 GROUP BY account_id"""
     return read_frame(connection, query, shapes.CHANNELS)
 

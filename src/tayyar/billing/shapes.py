@@ -97,8 +97,8 @@ MESSAGES: Shape = {
     "recipient": "int2",
     "account_id": "int8",
     "language": "int2",
-    "channels": "int2",
-    "priority": "int2",
+    "step": "int2",
+    "channel": "int2",
     "state": "int2",
     "created_at": "timestamptz",
 }

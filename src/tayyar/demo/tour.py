@@ -14,7 +14,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from tayyar.billing.conduct import conduct
-from tayyar.billing.installation import choose_profile
 from tayyar.billing.models import Bill
 from tayyar.billing.telling import bill_url
 from tayyar.billing.worker import connect
@@ -28,6 +27,7 @@ from tayyar.demo.population import generate, last_readable_period
 from tayyar.ledger import services as ledger
 from tayyar.ledger.models import SystemAccount, TransferKind
 from tayyar.ledger.services import Posting
+from tayyar.profiles.installation import choose_profile
 
 MONTHS = 13
 FEW_ACCOUNTS = 100_000  # above this, two months must do

@@ -1,96 +1,339 @@
-"""The delivery worker: claim, word, send, settle, again and again.
+"""The delivery engine: claim, word, send, settle, again and again, over all providers of a worker at once.
 
-Owns the order of these steps and the patience with a provider that does not answer. It writes nothing itself
-(services.py does) and holds no transaction while it sends. Run by `tayyar deliver` (config/commands/deliver.py).
+Owns the order of these steps, the choice among providers by weight, and the patience with one that does not answer.
+It writes nothing itself (outbox.py, receipts.py do) and holds no transaction while a provider is spoken to: each
+provider is sent to in a thread of its own (link.py). Run by `tayyar deliver`.
 """
 
 import datetime as dt
-import hashlib
-import itertools
 import logging
+import queue
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+import psycopg
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from tayyar.core.crypto import keys
 from tayyar.core.errors import UserError
-from tayyar.notifications import content, rules, services
-from tayyar.notifications.ports import EmailGateway, Outcome, OutgoingEmail, SendResult
+from tayyar.core.pulse import portal_p95_ms
+from tayyar.customers.models import Channel
+from tayyar.notifications import content, health, kinds, outbox, receipts
+from tayyar.notifications.kinds import Lane
+from tayyar.notifications.link import Event, Link, Received, Sent, Wake
+from tayyar.notifications.models import Provider
+from tayyar.notifications.outbox import Claim
+from tayyar.notifications.pace import ProviderPace
+from tayyar.notifications.ports import DeliveryKey, Gateway, Outcome, SendResult, Unpaced
+from tayyar.notifications.providers import ProviderConfig
+from tayyar.notifications.services import WAKE
+from tayyar.notifications.wording import worded
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
-BATCH_SIZE = 100  # also the most that one crash can leave in doubt
+# Two batches of each provider are the most that one crash can leave in doubt.
+BATCH_SIZE = 500
+_BATCH_SECONDS = 0.5  # of a permitted rate: a batch takes no longer, so that receipts are read in time
 _RECONNECT_SECONDS = 120.0
-_IDLE_SECONDS = 2.0
-_RECOVER_EVERY_SECONDS = 15.0
-_PATIENCE_SECONDS = (1.0, 2.0, 5.0)  # between tries of a provider that takes nothing
-NO_CONTACT = "NO_CONTACT"
+_IDLE_SECONDS = 1.0
+_LINGER_SECONDS = 2.0  # with `once`: how long after the last word of a provider more receipts may come
+_RECOVER_SECONDS = 15.0
+_REFRESH_SECONDS = 2.0
+_RESTS_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # after a batch of which a provider took nothing
+_ONCE_PATIENCE = 3  # such batches in a row, with `once`, before the command says so
+NO_CONTACT, QUIET = "NO_CONTACT", "QUIET"
+PORTAL_SLOW_MS = 500  # when the portal's slow pages take longer, bulk sending gives way
+_NOMINAL_RATE = 10_000  # per second, what "slower" means for a provider without a limit
 
 
-def deliver_batch(
-    *, gateway: EmailGateway, worker: str, clock: Callable[[], dt.datetime], limit: int = BATCH_SIZE
-) -> Counter[str]:
-    """One round. How many messages ended with each Outcome, or with NO_CONTACT; empty when none was queued."""
-    stop_at = time.monotonic() + rules.SENDING_WINDOW.total_seconds()
-    claimed = _patiently(lambda: services.claim_batch(limit=limit, now=clock(), worker=worker))
-    mails, results = _worded(claimed.claims, now=clock())
-    if mails:
-        results += gateway.send_batch(mails, stop_at=stop_at)
-    if results:
-        _patiently(lambda: services.settle(results=results, now=clock()))
-    counts = Counter(result.outcome.value for result in results)
-    if claimed.without_contact:
-        counts[NO_CONTACT] = claimed.without_contact
-    return counts
+class GiveWay:
+    """The closed loop: the share of its speed that bulk sending keeps, by how slow the portal is at present."""
+
+    def __init__(self, p95_ms: Callable[[], int | None]) -> None:
+        self.share, self._p95_ms = 1.0, p95_ms
+
+    def look(self) -> None:
+        """Halve the share while the portal is slow; double it, up to all, when it is not."""
+        p95_ms = self._p95_ms()
+        if p95_ms is not None and p95_ms > PORTAL_SLOW_MS:
+            self.share = max(0.05, self.share / 2)
+        else:
+            self.share = min(1.0, self.share * 2)
 
 
-def run_worker(
-    *,
-    gateway: EmailGateway,
-    worker: str,
-    clock: Callable[[], dt.datetime],
-    once: bool,
-    stopping: Callable[[], bool],
-    report: Callable[[Counter[str]], None],
-) -> None:
-    """Deliver until `stopping`, or with `once` until nothing is queued. Each round's counts go to `report`.
+class Engine:
+    """One worker: its providers' links and the loop that feeds them."""
 
-    With `once`, UserError when the provider takes nothing several times running; else it waits for it to return.
-    """
-    recovered_at, refused_rounds = 0.0, 0
-    try:
-        while not stopping():
-            if not recovered_at or time.monotonic() - recovered_at >= _RECOVER_EVERY_SECONDS:
-                _patiently(lambda: services.recover(now=clock()))
-                recovered_at = time.monotonic()
-            counts = deliver_batch(gateway=gateway, worker=worker, clock=clock)
-            report(counts)
-            if not counts:
-                if once:
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, tuple[ProviderConfig, Gateway]],
+        worker: str,
+        clock: Callable[[], dt.datetime],
+        lane: Lane | None = None,
+        report: Callable[[Counter[str]], None] = lambda counts: None,
+    ) -> None:
+        health.enrol(config for config, _ in providers.values())
+        self.worker, self.clock, self.report = worker, clock, report
+        self.kinds = [kind for kind in kinds.kinds_of(lane) if kind in content.known_kinds()]
+        self._hears_urgent = any(kinds.SPECS[kind].lane is Lane.URGENT for kind in self.kinds)
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._give_way = GiveWay(lambda: portal_p95_ms(clock()))
+        self._claims: dict[DeliveryKey, Claim] = {}
+        self._links = [self._link(config, gateway, lane) for config, gateway in providers.values()]
+        self._recovered_at = self._refreshed_at = -1e9
+
+    def run(self, *, once: bool, stopping: Callable[[], bool]) -> None:
+        """Deliver until `stopping`, or with `once` until nothing is queued that a provider here could take.
+
+        With `once`, UserError when a provider takes nothing several times running; else it waits for it to return.
+        """
+        for link in self._links:
+            link.start()
+        ears = _Ears(self._events) if self._hears_urgent and not once else None
+        quiet_since = time.monotonic()
+        try:
+            while not stopping():
+                self._look_after()
+                found = self._fill()
+                heard = self._hear(0.0 if found else self._patience(once))
+                if found or heard or self._in_flight():
+                    quiet_since = time.monotonic()
+                elif once and self._is_done(quiet_since):
                     return
-                gateway.close()  # no provider likes a connection that says nothing
-                time.sleep(_IDLE_SECONDS)
-            elif set(counts) == {Outcome.NOT_TRIED.value}:
-                if once and refused_rounds == len(_PATIENCE_SECONDS):
-                    raise UserError(
-                        "The mail server takes no mail; everything not yet sent stays queued. "
-                        "Look at TAYYAR_SMTP_HOST and TAYYAR_SMTP_PORT, then run the command again."
-                    )
-                log.warning("the mail server takes no mail; trying again")
-                time.sleep(_PATIENCE_SECONDS[min(refused_rounds, len(_PATIENCE_SECONDS) - 1)])
-                refused_rounds += 1
-            else:
-                refused_rounds = 0
-    finally:
-        gateway.close()
+            while self._in_flight():  # what was begun is finished
+                self._hear(1.0)
+        finally:
+            if ears:
+                ears.stop()
+            self._close()
+
+    # -- the loop's parts
+
+    def _look_after(self) -> None:
+        """What time brings: recovery, other workers' news of the providers, the portal's pulse."""
+        if time.monotonic() - self._recovered_at >= _RECOVER_SECONDS:
+            _patiently(lambda: outbox.recover(now=self.clock()))
+            for link in self._links:
+                self._settle_early(link)
+            self._recovered_at = time.monotonic()
+        if time.monotonic() - self._refreshed_at >= _REFRESH_SECONDS:
+            rows = _patiently(lambda: {row.number: row for row in Provider.objects.all()})
+            for link in self._links:
+                link.weight, link.is_paused = rows[link.number].weight, rows[link.number].is_paused
+            _patiently(self._give_way.look)
+            self._refreshed_at = time.monotonic()
+
+    def _fill(self) -> bool:
+        """Give the links what they have room for, the most urgent first. Whether there was anything to give."""
+        channels = {link.config.channel for link in self._links if link.has_room}
+        if not channels:
+            return False
+        found = False
+        for period, kind, channel in _patiently(
+            lambda: outbox.waiting(kinds=self.kinds, channels=sorted(channels))
+        ):
+            while (link := self._choose(Channel(channel))) is not None:
+                if not self._claim(period, kind, link):
+                    break
+                found = True
+        return found
+
+    def _claim(self, period: int, kind: int, link: Link) -> bool:
+        batch = _patiently(
+            lambda: outbox.claim_batch(
+                period=period,
+                kind=kind,
+                channel=link.config.channel,
+                limit=link.batch_size,
+                provider=link.number,
+                now=self.clock(),
+                worker=self.worker,
+            )
+        )
+        ready, unworded = worded(batch.claims, now=self.clock())
+        self._claims |= {claim.key: claim for claim in batch.claims}
+        if ready:
+            link.send(ready)
+        if unworded:
+            self._settle(unworded, 0)
+        counts = Counter({NO_CONTACT: batch.without_contact, QUIET: batch.quiet})
+        if batch.without_contact or batch.quiet:
+            self.report(+counts)
+        return bool(batch)
+
+    def _choose(self, channel: Channel) -> Link | None:
+        """The link of this channel whose turn it is, by weight, among those with room (smooth round robin)."""
+        links = [
+            link for link in self._links if link.config.channel == channel and link.has_room and link.weight
+        ]
+        if not links:
+            return None
+        for link in links:
+            link.credit += link.weight
+        chosen = max(links, key=lambda link: link.credit)
+        chosen.credit -= sum(link.weight for link in links)
+        return chosen
+
+    def _hear(self, timeout: float) -> bool:
+        """Take in what the links say, waiting for a first word at most `timeout`. Whether a provider said anything."""
+        try:
+            event = self._events.get(timeout=timeout) if timeout else self._events.get_nowait()
+        except queue.Empty:
+            return False
+        heard = False
+        while True:
+            if isinstance(event, Sent):
+                self._sent(event.link, event.results)
+                heard = True
+            elif isinstance(event, Received):
+                self._received(event.link, event)
+                heard = True
+            try:
+                event = self._events.get_nowait()
+            except queue.Empty:
+                return heard
+
+    def _sent(self, link: Link, results: Sequence[SendResult]) -> None:
+        link.in_flight -= 1
+        self._settle(results, link.config.cost_micro)
+        self._settle_early(link)
+        failed = sum(result.outcome in _PROVIDER_FAILED for result in results)
+        _patiently(
+            lambda: health.note(
+                provider=link.number, now=self.clock(), sent=len(results) - failed, failed=failed
+            )
+        )
+        if all(result.outcome is Outcome.NOT_TRIED for result in results):
+            link.rests_until = time.monotonic() + _RESTS_SECONDS[min(link.failures, len(_RESTS_SECONDS) - 1)]
+            link.failures += 1
+            log.warning("%s takes nothing (%s); trying again", link.config.code, results[0].reason)
+        else:
+            link.failures = 0
+
+    def _settle_early(self, link: Link) -> None:
+        _patiently(lambda: receipts.settle_early(provider=link.config.code, now=self.clock()))
+
+    def _received(self, link: Link, event: Received) -> None:
+        _patiently(
+            lambda: receipts.store(provider=link.config.code, receipts=event.receipts, now=self.clock())
+        )
+        link.confirm(event.receipts)
+
+    def _settle(self, results: Sequence[SendResult], cost_micro: int) -> None:
+        if results:
+            _patiently(
+                lambda: outbox.settle(
+                    results=results, claims=self._claims, now=self.clock(), cost_micro=cost_micro
+                )
+            )
+            for result in results:
+                self._claims.pop(result.key, None)
+            self.report(Counter(result.outcome.value for result in results))
+
+    # -- beginnings and ends
+
+    def _link(self, config: ProviderConfig, gateway: Gateway, lane: Lane | None) -> Link:
+        number, permitted = health.number_of(config.code), config.permitted_per_second
+        share = (lambda: 1.0) if lane is Lane.URGENT else (lambda: self._give_way.share)
+        pace = (
+            ProviderPace(number=number, permitted_per_second=permitted, slowdown=share)
+            if permitted
+            else _Yielding(share)
+        )
+        size = BATCH_SIZE if permitted is None else max(1, min(BATCH_SIZE, int(permitted * _BATCH_SECONDS)))
+        return Link(
+            config=config, number=number, gateway=gateway, pace=pace, batch_size=size, events=self._events
+        )
+
+    def _in_flight(self) -> bool:
+        return any(link.in_flight for link in self._links)
+
+    def _patience(self, once: bool) -> float:
+        resting = [link.rests_until for link in self._links if link.failures]
+        if resting:
+            return min(max(min(resting) - time.monotonic(), 0.01), _IDLE_SECONDS)
+        return 0.1 if once else _IDLE_SECONDS
+
+    def _is_done(self, quiet_since: float) -> bool:
+        """Nothing is left to send and no receipt has come for a while; UserError when a provider is away."""
+        stuck = [link for link in self._links if link.failures]
+        if stuck and outbox.waiting(kinds=self.kinds, channels=[link.config.channel for link in stuck]):
+            if any(link.failures >= _ONCE_PATIENCE for link in stuck):
+                names = ", ".join(link.config.code for link in stuck)
+                raise UserError(
+                    f"{names} takes no messages; everything not yet sent stays queued. Look at its entry in the "
+                    "providers' file and whether it can be reached, then run the command again."
+                )
+            return False
+        return time.monotonic() - quiet_since >= _LINGER_SECONDS
+
+    def _close(self) -> None:
+        for link in self._links:
+            link.stop()
+        for link in self._links:
+            if link.is_alive():
+                link.join()
+        while self._hear(0.0):  # receipts that were read while the links closed
+            pass
+
+
+_PROVIDER_FAILED = (Outcome.NOT_TRIED, Outcome.IN_DOUBT, Outcome.TRY_LATER)
+
+
+class _Yielding(Unpaced):
+    """No limit but the closed loop's: as fast as the provider takes it while the portal is quick."""
+
+    def __init__(self, share: Callable[[], float]) -> None:
+        self._share, self._not_before = share, 0.0
+
+    def allowance(self, wanted: int) -> int:
+        """All of it; in slices with pauses between them while sending gives way."""
+        share, now = self._share(), time.monotonic()
+        if share >= 1.0:
+            return wanted
+        if now < self._not_before:
+            return 0
+        slice_ = min(wanted, 50)
+        self._not_before = now + slice_ / (_NOMINAL_RATE * share)
+        return slice_
+
+    def wait_seconds(self) -> float:
+        """Until the next slice."""
+        return max(0.0, self._not_before - time.monotonic())
+
+
+class _Ears(threading.Thread):
+    """Hears that an urgent message was queued, and wakes the loop. It polls anyway: losing a word costs a second."""
+
+    def __init__(self, events: "queue.SimpleQueue[Event]") -> None:
+        super().__init__(name="ears", daemon=True)
+        self._events, self._stopped = events, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Listen until stopped, through losses of the database."""
+        while not self._stopped.is_set():
+            try:
+                with psycopg.connect(settings.DATABASE_URL, autocommit=True) as listening:
+                    listening.execute(f"LISTEN {WAKE}")
+                    while not self._stopped.is_set():
+                        for _ in listening.notifies(timeout=0.5, stop_after=1):
+                            self._events.put(Wake())
+            except psycopg.Error:
+                self._stopped.wait(1.0)
+
+    def stop(self) -> None:
+        """End soon; nothing waits for it."""
+        self._stopped.set()
 
 
 def _patiently(call: Callable[[], Result]) -> Result:
-    """Call; while the database is away, call again: results of mails already sent must not be lost with it."""
+    """Call; while the database is away, call again: results of messages already sent must not be lost with it."""
     give_up_at = time.monotonic() + _RECONNECT_SECONDS
     while True:
         try:
@@ -100,64 +343,3 @@ def _patiently(call: Callable[[], Result]) -> Result:
             if time.monotonic() >= give_up_at:
                 raise
             time.sleep(0.5)
-
-
-def _worded(
-    claims: Sequence[services.Claim], *, now: dt.datetime
-) -> tuple[list[OutgoingEmail], list[SendResult]]:
-    """Mails for the claims, and results for those that cannot be worded: one odd bill must not stop the rest."""
-    mails: list[OutgoingEmail] = []
-    results: list[SendResult] = []
-    by_kind = sorted(claims, key=lambda claim: claim.key.kind)
-    for _, group in itertools.groupby(by_kind, key=lambda claim: claim.key.kind):
-        of_kind = list(group)
-        facts = _facts(of_kind)
-        for claim in of_kind:
-            found = facts.get(claim.key.ref)
-            if isinstance(found, content.BillIssuedFacts):
-                try:
-                    mails.append(_mail(claim, found, now))
-                    continue
-                except UserError as error:
-                    log.error("%s", error)
-                    results.append(SendResult(claim.key, Outcome.REFUSED, "BAD_CONTENT"))
-            elif isinstance(found, Exception):
-                results.append(SendResult(claim.key, Outcome.TRY_LATER, "CONTENT_ERROR"))
-            else:
-                results.append(SendResult(claim.key, Outcome.REFUSED, "NO_CONTENT"))
-    return mails, results
-
-
-def _facts(claims: Sequence[services.Claim]) -> dict[int, content.BillIssuedFacts | Exception]:
-    """The claims' facts by `ref`; when the provider fails it is asked for each alone."""
-    try:
-        return dict(content.facts_of([claim.message for claim in claims]))
-    except Exception as error:  # whatever a provider raises, the other messages go on
-        if len(claims) == 1:
-            log.exception("no content for message %s of %s", claims[0].key.ref, claims[0].key.period)
-            return {claims[0].key.ref: error}
-    found: dict[int, content.BillIssuedFacts | Exception] = {}
-    for claim in claims:
-        found |= _facts([claim])
-    return found
-
-
-def _mail(claim: services.Claim, facts: content.BillIssuedFacts, now: dt.datetime) -> OutgoingEmail:
-    rendered = content.render(facts, claim.message.language)
-    return OutgoingEmail(
-        key=claim.key,
-        address_sealed=claim.address_sealed,
-        sender_name=facts.utility_name,
-        language=claim.message.language,
-        subject=rendered.subject,
-        text=rendered.text,
-        html=rendered.html,
-        message_id=_message_id(claim),
-        dated=now,
-    )
-
-
-def _message_id(claim: services.Claim) -> str:
-    """The same for every attempt at one message, and telling nothing about it."""
-    name = ".".join(map(str, claim.key[:-1])).encode()
-    return hashlib.blake2b(name, key=keys().links, digest_size=16, person=b"tayyar messageid").hexdigest()

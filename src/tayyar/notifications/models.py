@@ -71,6 +71,7 @@ class MessageBatch(models.Model):
     released_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, help_text="by staff; nothing is claimed until it is resumed")
     stopped_at = models.DateTimeField(null=True, help_text="by staff; what was queued is CANCELLED")
+    has_digests = models.BooleanField(default=False, help_text="some messages speak for several documents")
 
 
 class Delivery(models.Model):
@@ -151,7 +152,8 @@ class Provider(models.Model):
     code = models.CharField(max_length=30, unique=True)
     number = models.SmallAutoField(primary_key=True)
     channel = models.SmallIntegerField(choices=Channel)
-    weight = models.SmallIntegerField(help_text="0 to the file's weight; falls on errors and slow receipts")
+    weight = models.SmallIntegerField(help_text="falls on errors and slow receipts, drifts back to `most_weight`")
+    most_weight = models.SmallIntegerField(help_text="the file's weight")
     is_paused = models.BooleanField(default=False)
     next_free_at = models.DateTimeField(null=True, help_text="the next moment that no worker has taken")
     window_began_at = models.DateTimeField(null=True)

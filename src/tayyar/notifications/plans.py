@@ -83,7 +83,9 @@ def wished(steps: Plan, wish: Wish) -> Plan:
     by_hand = [step for step in steps if step.channel in (Channel.CALL, Channel.PAPER)]
     if wish.channels:
         place = {name: index for index, name in enumerate(wish.channels)}
-        digital.sort(key=lambda step: place.get(step.channel.name, len(place)))  # stable: the others as planned
+        digital.sort(
+            key=lambda step: place.get(step.channel.name, len(place))
+        )  # stable: the others as planned
     kept = [step for step in (*digital, *by_hand) if step.channel.name not in wish.excluded]
     if wish.wants_paper:
         paper = Step(Channel.PAPER, dt.timedelta(0), Until.SENT)

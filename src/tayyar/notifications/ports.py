@@ -205,31 +205,3 @@ class Gateway(Protocol):
 
     def close(self) -> None:
         """Let go of connections. The gateway may be used again."""
-
-
-# ---- the first slice's port, until delivery.py speaks the one above ----
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingEmail:
-    """One mail, ready but for its address, which stays sealed until it is sent."""
-
-    key: DeliveryKey
-    address_sealed: bytes
-    sender_name: str
-    language: str
-    subject: str
-    text: str
-    html: str
-    message_id: str
-    dated: dt.datetime
-
-
-class EmailGateway(Protocol):
-    """Something that sends e-mail."""
-
-    def send_batch(self, mails: Sequence[OutgoingEmail], *, stop_at: float) -> list[SendResult]:
-        """Send the mails; one result for each, in any order. Begins no mail after `stop_at` (time.monotonic())."""
-
-    def close(self) -> None:
-        """Let go of connections. The gateway may be used again."""

@@ -4,6 +4,7 @@ Each entry names a provider of one channel, its weight beside the others of that
 be, and what its gateway needs to know (`options`, checked by the gateway). Next: config/wiring.py builds gateways.
 """
 
+import functools
 import os
 import re
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 
 from tayyar.core.errors import UserError
+from tayyar.core.paths import data_dir
 from tayyar.customers.models import Channel
 
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,29}")
@@ -96,3 +98,24 @@ def _filled(value: Any, path: Path, code: str) -> Any:
         return os.environ[match[1]]
 
     return _ENVIRONMENT.sub(variable, value)
+
+
+def providers_file() -> Path:
+    """Where this installation names its providers: TAYYAR_PROVIDERS, else providers.yaml in the data folder."""
+    return Path(os.environ.get("TAYYAR_PROVIDERS") or data_dir() / "providers.yaml")
+
+
+def configured() -> dict[str, ProviderConfig]:
+    """The providers of this installation by code; UserError when there is no file or it is wrong."""
+    path = providers_file()
+    if not path.exists():
+        raise UserError(
+            f"No providers are named yet: {path} is missing. docs/delivery.md shows one; for a try on this machine, "
+            "`tayyar simulate providers` starts simulated ones and writes it."
+        )
+    return {provider.code: provider for provider in _read(path, path.stat().st_mtime_ns)}
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, changed: int) -> tuple[ProviderConfig, ...]:
+    return tuple(read_providers(path))

@@ -57,8 +57,8 @@ def _words(words: list[str]) -> tuple[str, Period]:
 
 def _bill(period: Period, *, workers: int | None, as_json: bool) -> int:
     from tayyar.billing.conduct import conduct
-    from tayyar.billing.installation import installed_profile
     from tayyar.billing.tasks import invite
+    from tayyar.profiles.installation import installed_profile
 
     profile = installed_profile()
     invite(period=period, profile=profile)
@@ -75,8 +75,8 @@ def _print(certificate: dict[str, Any], *, as_json: bool) -> None:
 
 def _dry_run(period: Period, *, as_json: bool) -> int:
     from tayyar.billing.dry_run import dry_run
-    from tayyar.billing.installation import installed_profile
     from tayyar.billing.report import dry_run_text
+    from tayyar.profiles.installation import installed_profile
 
     report = dry_run(period=period, profile=installed_profile())
     print(json.dumps(report, indent=1, ensure_ascii=False) if as_json else dry_run_text(report))

@@ -1,4 +1,4 @@
-"""`tayyar deliver`: worker processes that send what is queued, each over a connection of its own."""
+"""`tayyar deliver`: worker processes that send what is queued, each over connections of its own."""
 
 import argparse
 import json
@@ -18,19 +18,27 @@ from tayyar.core.errors import UserError
 from tayyar.core.progress import progress
 
 _MOST_RESTARTS = 5
+_BULK_NICENESS = 5  # bulk sending gives way to whoever waits, on the processor as well
+LANES = ("URGENT", "SERVICE", "BULK")
 
 
 def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
     parser = sub.add_parser(
         "deliver",
-        help="send the messages of certified runs",
+        help="send the messages of certified runs, and all others",
         description="Send what is queued, until stopped. Start it on as many machines as you like: no message is "
-        "taken twice. Stop it at any moment: what was not sent stays queued.",
+        "taken twice, and no provider is sent to faster than it permits. Stop it at any moment: what was not sent "
+        "stays queued. Providers are named in the providers' file (docs/delivery.md).",
     )
     parser.add_argument("--once", action="store_true", help="stop when nothing is left to send")
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes, each with its connection; default: 1"
+        "--lane",
+        choices=LANES,
+        help="only this lane; without it one worker serves URGENT alone, beside those for everything",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes, each with its connections; default: 1"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run, needs_database=True)
@@ -40,17 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Deliver, then say how it ended."""
     if arguments.workers < 1:
         raise UserError("--workers is 1 or more.")
+    from tayyar.config.wiring import providers
     from tayyar.notifications.queries import delivery_summary, open_periods
 
+    providers()  # what is wrong with the providers' file is said before anything starts
     periods = open_periods()
-    counts = deliver(workers=arguments.workers, once=arguments.once)
+    counts = deliver(workers=arguments.workers, once=arguments.once, lane=arguments.lane)
     summaries = {period: delivery_summary(period) for period in sorted({*periods, *open_periods()})}
     if arguments.json:
         print(json.dumps(_as_json(counts, summaries)))
         return 0
     print(
-        f"Sent {counts['SENT']:,}, refused {counts['REFUSED']:,}, to be tried again {counts['TRY_LATER']:,}, "
-        f"in doubt {counts['IN_DOUBT']:,}, without a verified address {counts['NO_CONTACT']:,}."
+        f"Sent {counts['SENT']:,}, refused {counts['REFUSED']:,}, no such address {counts['BAD_CONTACT']:,}, "
+        f"to be tried again {counts['TRY_LATER']:,}, in doubt {counts['IN_DOUBT']:,}, "
+        f"on to the next step for want of an address {counts['NO_CONTACT']:,}, in quiet hours {counts['QUIET']:,}."
     )
     for period, summary in summaries.items():
         states = ", ".join(f"{state} {count:,}" for state, count in summary.states.items() if count)
@@ -66,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _as_json(counts: Counter[str], summaries: dict[Any, Any]) -> dict[str, Any]:
-    outcomes = ("SENT", "REFUSED", "TRY_LATER", "IN_DOUBT", "NO_CONTACT")
+    outcomes = ("SENT", "REFUSED", "BAD_CONTACT", "TRY_LATER", "IN_DOUBT", "NO_CONTACT", "QUIET")
     return {
         "outcomes": {outcome: counts[outcome] for outcome in outcomes},
         "periods": {
@@ -85,22 +96,25 @@ class _Worker:
     """A child process, the name it claims under, and the pipe it reports through."""
 
     name: str
+    lane: str | None
     process: BaseProcess
     pipe: "Connection[Any, Any]"
 
 
-def deliver(*, workers: int, once: bool) -> Counter[str]:
+def deliver(*, workers: int, once: bool, lane: str | None = None) -> Counter[str]:
     """Run worker processes until stopped, or with `once` until nothing is queued; how many messages ended how.
 
     The attempts of a worker that dies are put in doubt at once, and another takes its place.
     """
-    from tayyar.notifications import services
+    from tayyar.notifications import outbox
     from tayyar.notifications.queries import queued_count
 
     counts: Counter[str] = Counter()
     error, restarts = "", 0
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    running = [_start(once) for _ in range(workers)]
+    running = [_start(once, lane) for _ in range(workers)]
+    if lane is None and not once:
+        running.append(_start(once, "URGENT"))
     try:
         with progress("Delivering", total=queued_count() if once else None, unit="messages") as bar:
             while running:
@@ -112,10 +126,10 @@ def deliver(*, workers: int, once: bool) -> Counter[str]:
                         worker.process.join()
                         running.remove(worker)
                         if worker.process.exitcode and not error:
-                            counts["IN_DOUBT"] += services.abandon(worker=worker.name)
+                            counts["IN_DOUBT"] += outbox.abandon(worker=worker.name)
                             restarts += 1
                             if restarts <= _MOST_RESTARTS:
-                                running.append(_start(once))
+                                running.append(_start(once, worker.lane))
                             else:
                                 error = "The delivery workers keep ending. Their errors are above."
                         continue
@@ -135,28 +149,31 @@ def deliver(*, workers: int, once: bool) -> Counter[str]:
     return counts
 
 
-def _start(once: bool) -> _Worker:
+def _start(once: bool, lane: str | None) -> _Worker:
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
     context = get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(sending, name, once), name=name)
+    process = context.Process(target=_work, args=(sending, name, once, lane), name=name)
     process.start()
     sending.close()
-    return _Worker(name, process, receiving)
+    return _Worker(name, lane, process, receiving)
 
 
-def _work(pipe: "Connection[Any, Any]", name: str, once: bool) -> None:
+def _work(pipe: "Connection[Any, Any]", name: str, once: bool, lane: str | None) -> None:
     """A worker process: delivers until told to stop, and then ends its round first."""
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: stopped.append(number))
+    if lane != "URGENT":
+        os.nice(_BULK_NICENESS)
 
     from tayyar.config.cli import prepare_database
 
     prepare_database()
-    from tayyar.config.wiring import email_gateway
+    from tayyar.config.wiring import providers
     from tayyar.core import clock
-    from tayyar.notifications.delivery import run_worker
+    from tayyar.notifications.delivery import Engine
+    from tayyar.notifications.kinds import Lane
 
     def report(counts: Counter[str]) -> None:
         try:
@@ -165,14 +182,14 @@ def _work(pipe: "Connection[Any, Any]", name: str, once: bool) -> None:
             stopped.append(signal.SIGTERM)
 
     try:
-        run_worker(
-            gateway=email_gateway(),
+        engine = Engine(
+            providers=providers(),
             worker=name,
             clock=clock.now,
-            once=once,
-            stopping=lambda: bool(stopped),
+            lane=Lane(lane) if lane else None,
             report=report,
         )
+        engine.run(once=once, stopping=lambda: bool(stopped))
     except UserError as error:
         pipe.send(str(error))
         sys.exit(2)

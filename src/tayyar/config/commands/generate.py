@@ -22,11 +22,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate and say what to do next."""
     from django.conf import settings
 
-    from tayyar.billing.installation import choose_profile
     from tayyar.billing.worker import connect
     from tayyar.core import clock
     from tayyar.demo.answers import answer_for_demo
     from tayyar.demo.population import generate, last_readable_period
+    from tayyar.profiles.installation import choose_profile
 
     answer_for_demo(arguments.profile)
     profile = choose_profile(arguments.profile)

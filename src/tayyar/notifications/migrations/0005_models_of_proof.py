@@ -46,7 +46,8 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(max_length=30, unique=True)),
                 ('number', models.SmallAutoField(primary_key=True, serialize=False)),
                 ('channel', models.SmallIntegerField(choices=[(0, 'EMAIL'), (1, 'SMS'), (2, 'WHATSAPP'), (3, 'PUSH'), (4, 'PAPER'), (5, 'CALL')])),
-                ('weight', models.SmallIntegerField(help_text="0 to the file's weight; falls on errors and slow receipts")),
+                ('weight', models.SmallIntegerField(help_text='falls on errors and slow receipts, drifts back to `most_weight`')),
+                ('most_weight', models.SmallIntegerField(help_text="the file's weight")),
                 ('is_paused', models.BooleanField(default=False)),
                 ('next_free_at', models.DateTimeField(help_text='the next moment that no worker has taken', null=True)),
                 ('window_began_at', models.DateTimeField(null=True)),
@@ -74,6 +75,11 @@ class Migration(migrations.Migration):
             model_name='messagebatch',
             name='paused_at',
             field=models.DateTimeField(help_text='by staff; nothing is claimed until it is resumed', null=True),
+        ),
+        migrations.AddField(
+            model_name='messagebatch',
+            name='has_digests',
+            field=models.BooleanField(default=False, help_text='some messages speak for several documents'),
         ),
         migrations.AddField(
             model_name='messagebatch',

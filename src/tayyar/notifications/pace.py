@@ -1,0 +1,88 @@
+"""The permitted rate, shared by all workers on all machines: each takes slices of time from the provider's row.
+
+A slice is a few milliseconds of the provider's time and the messages that fit into it. It is sent when its moment
+comes or, if the worker slept past it, not at all: a slice used late would be a second one in somebody else's moment.
+Time is the database's, so that machines need not agree on theirs.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+
+SLICE_SECONDS = 0.005
+LEAD_SECONDS = (
+    0.010  # how far ahead a worker may reserve: what an urgent message waits at most behind bulk ones
+)
+LATE_SECONDS = 0.008
+# Of the permitted rate this much is used, so that a slice sent some milliseconds late still fits into its second.
+USED_PERMILLE = 990
+# A slot further ahead than this was reserved before the database's clock was set back: it does not count.
+_CLOCK_JUMP_SECONDS = 30
+
+
+class ProviderPace:
+    """The pace of one provider for one worker's thread. `slowdown()` is 1.0, or less while bulk sending gives way."""
+
+    def __init__(
+        self, *, number: int, permitted_per_second: int, slowdown: Callable[[], float] = lambda: 1.0
+    ) -> None:
+        self.number, self.permitted, self.slowdown = number, permitted_per_second, slowdown
+        self._granted, self._at, self._ask_at = 0, 0.0, 0.0
+        self._prepared: Any = None
+
+    def allowance(self, wanted: int) -> int:
+        """How many messages may be handed over at this very moment, at most `wanted`."""
+        if wanted <= 0:
+            return 0
+        now = time.monotonic()
+        if not self._granted and now >= self._ask_at:
+            self._reserve(wanted)
+            now = time.monotonic()
+        if not self._granted or now < self._at:
+            return 0
+        granted, late, self._granted = self._granted, now - self._at > LATE_SECONDS, 0
+        return 0 if late else min(granted, wanted)
+
+    def wait_seconds(self) -> float:
+        """How long to wait before asking again."""
+        return max(0.0, (self._at if self._granted else self._ask_at) - time.monotonic())
+
+    def _reserve(self, wanted: int) -> None:
+        count = max(1, min(wanted, int(self.permitted * SLICE_SECONDS)))
+        seconds = count / (self.permitted * USED_PERMILLE / 1000 * self.slowdown())
+        with connection.cursor() as cursor:
+            if connection.connection is not self._prepared:  # also after a reconnection
+                cursor.execute("SET synchronous_commit = off")
+                self._prepared = connection.connection
+            cursor.execute(
+                _RESERVE,
+                {
+                    "number": self.number,
+                    "length": seconds,
+                    "lead": LEAD_SECONDS,
+                    "jump": _CLOCK_JUMP_SECONDS,
+                },
+            )
+            row = cursor.fetchone()
+        asked = time.monotonic()
+        if row is None:
+            self._ask_at = asked + LEAD_SECONDS / 2
+        else:
+            self._granted, self._at = count, asked + float(row[0]) - seconds
+
+
+# Conditions and values are worked out again once a worker that came first has let go of the row, clock included.
+# Nothing is lost with an unflushed commit: after a crash of the database the provider has had a pause anyway.
+_RESERVE = """
+    UPDATE notifications_provider
+       SET next_free_at = make_interval(secs => %(length)s)
+           + CASE WHEN next_free_at BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %(jump)s)
+                  THEN next_free_at ELSE clock_timestamp() END
+     WHERE number = %(number)s
+       AND (next_free_at IS NULL
+            OR next_free_at NOT BETWEEN clock_timestamp() + make_interval(secs => %(lead)s)
+                                    AND clock_timestamp() + make_interval(secs => %(jump)s))
+    RETURNING extract(epoch FROM next_free_at - clock_timestamp())
+"""

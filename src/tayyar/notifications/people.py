@@ -1,0 +1,63 @@
+"""What the engine asks of customers, for many at a time: contact points, wishes, and this profile's rules."""
+
+import functools
+import json
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tayyar.notifications.plans import NO_WISH, DeliveryRules, Wish, read_rules
+from tayyar.profiles import Profile
+from tayyar.profiles.installation import installed_profile
+
+
+def delivery_rules() -> DeliveryRules:
+    """The plans and quiet hours of this installation's profile."""
+    return _rules(installed_profile())
+
+
+def local_zone() -> zoneinfo.ZoneInfo:
+    """Where this utility's clocks are."""
+    return zoneinfo.ZoneInfo(installed_profile().timezone)
+
+
+@functools.lru_cache(maxsize=8)
+def _rules(profile: Profile) -> DeliveryRules:
+    return read_rules(profile.delivery, where=f"{profile.code}/delivery.yaml")
+
+
+def wish(channels: Any, excluded: Any, plans: Any, wants_paper: Any) -> Wish:
+    """A Wish from a preference's columns, all NULL where there is no preference."""
+    if channels is None:
+        return NO_WISH
+    return Wish(tuple(channels), tuple(excluded), plans or None, bool(wants_paper))
+
+
+def wishes_of(cursor: Any, accounts: Iterable[int]) -> dict[int, Wish]:
+    """The wishes of those accounts that have any."""
+    cursor.execute(
+        """SELECT account_id, channels::text, excluded::text, plans::text, wants_paper
+             FROM customers_preference WHERE account_id = ANY(%s)""",
+        [list(set(accounts))],
+    )
+    return {
+        account: wish(_json(channels), _json(excluded), _json(plans), paper)
+        for account, channels, excluded, plans, paper in cursor.fetchall()
+    }
+
+
+def masks_of(cursor: Any, people: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """For each (account, recipient) the channels with a contact point in use, as bits; absent: none."""
+    cursor.execute(
+        """SELECT c.account_id, c.recipient, bit_or(1 << c.channel)
+             FROM customers_contactpoint c
+             JOIN unnest(%s::bigint[], %s::smallint[]) AS p (account_id, recipient) USING (account_id, recipient)
+            WHERE c.is_active AND c.verified_at IS NOT NULL
+            GROUP BY c.account_id, c.recipient""",
+        [[account for account, _ in people], [recipient for _, recipient in people]],
+    )
+    return {(account, recipient): mask for account, recipient, mask in cursor.fetchall()}
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

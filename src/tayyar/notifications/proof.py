@@ -1,0 +1,129 @@
+"""Proof of reach: the first evidence that a bill got to a person. The only writer of Reach.
+
+Evidence ends the plan of the person who gave it; the first evidence of all is the record. Receipts come in through
+receipts.py, views through the portal, words of clerks and callers through the console.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from tayyar.core.partitions import ensure_partition
+from tayyar.core.periods import Period
+from tayyar.customers.models import Channel
+from tayyar.notifications.kinds import BILL_KINDS
+from tayyar.notifications.models import MessageBatch, MessageState, Reach, ReachHow
+
+_SEEN = (ReachHow.LINK_VIEW, ReachHow.PORTAL_VIEW, ReachHow.READ_RECEIPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A row of Reach."""
+
+    ref: int
+    kind: int
+    account_id: int
+    how: ReachHow
+    channel: int | None
+    recipient: int
+    at: dt.datetime
+    witness: str
+
+
+def record_reach(
+    *,
+    period: Period,
+    ref: int,
+    how: ReachHow,
+    witness: str,
+    now: dt.datetime,
+    channel: Channel | None = None,
+    recipient: int = 0,
+) -> bool:
+    """Bill `ref` got to a person. Stops that person's plan; nobody will be called for it, nothing printed.
+
+    True when it is the first evidence. Safe to repeat; False as well for a bill nobody is told of.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT kind, account_id, state FROM notifications_message
+                WHERE period = %s AND kind = ANY(%s) AND ref = %s AND recipient = %s FOR UPDATE""",
+            [period.number, list(BILL_KINDS), ref, recipient],
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        kind, account_id, _ = row
+        ensure_partition(cursor, table="notifications_reach", period=period)
+        evidence = Evidence(ref, kind, account_id, how, channel, recipient, now, witness)
+        is_first = write_reach(cursor, period=period.number, found=[evidence]) == 1
+        state = MessageState.READ if how in _SEEN else MessageState.DELIVERED
+        cursor.execute(
+            """UPDATE notifications_message SET state = greatest(state, %(state)s), next_at = NULL
+                WHERE period = %(period)s AND kind = %(kind)s AND ref = %(ref)s AND recipient = %(recipient)s
+                  AND state IN (2, 3)""",
+            {"state": state.value, "period": period.number, "kind": kind, "ref": ref, "recipient": recipient},
+        )
+        cursor.execute(
+            """UPDATE notifications_message SET state = %(state)s, next_at = NULL
+                WHERE period = %(period)s AND kind = %(kind)s AND ref = %(ref)s AND recipient = %(recipient)s
+                  AND state IN (0, 5, 6, 7, 8, 11)""",
+            {"state": state.value, "period": period.number, "kind": kind, "ref": ref, "recipient": recipient},
+        )
+    return is_first
+
+
+def withdraw_reach(*, period: Period, ref: int, now: dt.datetime) -> bool:
+    """The views of bill `ref` were a stranger's: its record goes, if it rests on a view. True when it did."""
+    gone, _ = Reach.objects.filter(
+        period=period.number,
+        ref=ref,
+        how__in=[ReachHow.LINK_VIEW, ReachHow.PORTAL_VIEW, ReachHow.READ_RECEIPT, ReachHow.RECEIPT],
+    ).delete()
+    return bool(gone)
+
+
+def write_reach(cursor: Any, *, period: int, found: Sequence[Evidence]) -> int:
+    """Insert what is the first evidence of its bill, in the caller's transaction. Returns how many were."""
+    if not found:
+        return 0
+    cursor.execute(
+        """INSERT INTO notifications_reach (period, ref, kind, account_id, how, channel, recipient, reached_at, witness)
+           SELECT %(period)s, * FROM unnest(
+                  %(refs)s::bigint[], %(kinds)s::smallint[], %(accounts)s::bigint[], %(hows)s::smallint[],
+                  %(channels)s::smallint[], %(recipients)s::smallint[], %(ats)s::timestamptz[], %(witnesses)s::text[])
+           ON CONFLICT DO NOTHING""",
+        {
+            "period": period,
+            "refs": [e.ref for e in found],
+            "kinds": [e.kind for e in found],
+            "accounts": [e.account_id for e in found],
+            "hows": [e.how.value for e in found],
+            "channels": [e.channel for e in found],
+            "recipients": [e.recipient for e in found],
+            "ats": [e.at for e in found],
+            "witnesses": [e.witness for e in found],
+        },
+    )
+    first = int(cursor.rowcount)
+    if MessageBatch.objects.filter(period=period, has_digests=True).exists():
+        cursor.execute(_FOR_MERGED, {"period": period, "refs": [e.ref for e in found]})
+    return first
+
+
+# A digest that arrived told of all the bills it speaks for.
+_FOR_MERGED = """
+    INSERT INTO notifications_reach (period, ref, kind, account_id, how, channel, recipient, reached_at, witness)
+    SELECT r.period, m.ref, m.kind, m.account_id, r.how, r.channel, r.recipient, r.reached_at, r.witness
+      FROM notifications_reach r
+      JOIN customers_customeraccount lead ON lead.id = r.account_id
+      JOIN customers_customeraccount other ON other.customer_id = lead.customer_id
+      JOIN notifications_message m ON m.period = r.period AND m.kind = r.kind AND m.account_id = other.id
+                                  AND m.recipient = 0 AND m.state = 10
+     WHERE r.period = %(period)s AND r.ref = ANY(%(refs)s) AND r.recipient = 0
+    ON CONFLICT DO NOTHING
+"""

@@ -1,0 +1,356 @@
+"""Receipts: what providers tell of messages they took. Stored before the provider is told so, matched at once where
+they can be, kept for later where they overtook the answer.
+
+May come twice, late, early and out of order: an attempt only ever moves forward (rules.received). Next: proof.py.
+"""
+
+import datetime as dt
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from tayyar.core import crypto
+from tayyar.customers.models import ContactMark
+from tayyar.customers.services import mark_contacts
+from tayyar.notifications import people, rules, walk
+from tayyar.notifications.health import SLOW, note, number_of
+from tayyar.notifications.kinds import BILL_KINDS
+from tayyar.notifications.models import EarlyReceipt, MessageState, ReachHow
+from tayyar.notifications.plans import Until
+from tayyar.notifications.ports import ADDRESS_FIELD, DeliveryKey, Receipt, ReceiptState
+from tayyar.notifications.proof import Evidence, write_reach
+
+S = MessageState
+# Receipts speak of messages of batches that were released in this time.
+_MEMORY = dt.timedelta(days=62)
+# How long a receipt that names nothing but an address waits for its answer before it is held against doubts.
+_EARLY = dt.timedelta(seconds=30)
+
+
+def store(*, provider: str, receipts: Sequence[Receipt], now: dt.datetime) -> None:
+    """Apply receipts of one provider, or keep those that fit nothing yet. When this returns they are safe."""
+    if not receipts:
+        return
+    number = number_of(provider)
+    with transaction.atomic(), connection.cursor() as cursor:
+        left, slow = _apply(cursor, number, provider, receipts, now)
+        if left:
+            EarlyReceipt.objects.bulk_create(
+                [_early(number, receipt, now) for receipt in left], ignore_conflicts=True
+            )
+    note(provider=number, now=now, received=len(receipts), slow=slow)
+
+
+def settle_early(*, provider: str, now: dt.datetime) -> int:
+    """Try again what was kept: its answer may have come since, or an attempt to that address may be in doubt.
+    Returns how many were matched."""
+    number = number_of(provider)
+    with transaction.atomic(), connection.cursor() as cursor:
+        kept = list(
+            EarlyReceipt.objects.select_for_update(skip_locked=True)
+            .filter(provider=number)
+            .order_by("id")[:5000]
+        )
+        if not kept:
+            return 0
+        doubts = _in_doubt(
+            cursor, number, [row for row in kept if row.stored_at <= now - _EARLY and row.address_hash]
+        )
+        receipts = [
+            Receipt(
+                ReceiptState(row.state),
+                DeliveryKey.parse(row.delivery_key) or doubts.get(bytes(row.address_hash or b"")),
+                row.provider_ref,
+                reason=row.reason,
+                at=row.at,
+                cost_micro=row.cost_micro,
+                token=row.pk,
+            )
+            for row in kept
+        ]
+        unmatched, _ = _apply(cursor, number, provider, receipts, now)
+        left = {receipt.token for receipt in unmatched}
+        matched = [row.pk for row in kept if row.pk not in left]
+        EarlyReceipt.objects.filter(pk__in=matched).delete()
+    return len(matched)
+
+
+def _early(number: int, receipt: Receipt, now: dt.datetime) -> EarlyReceipt:
+    return EarlyReceipt(
+        provider=number,
+        provider_ref=receipt.provider_ref[:120],
+        delivery_key=receipt.key.text() if receipt.key else "",
+        address_hash=crypto.lookup_hash(receipt.address, field=ADDRESS_FIELD) if receipt.address else None,
+        state=receipt.state.value,
+        reason=receipt.reason[:40],
+        at=receipt.at,
+        cost_micro=receipt.cost_micro,
+        stored_at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A receipt and the attempt it speaks of."""
+
+    key: DeliveryKey
+    account_id: int
+    contact_point_id: int | None
+    was: MessageState
+    settled_at: dt.datetime | None
+    receipt: Receipt
+
+
+def _apply(
+    cursor: Any, number: int, provider: str, receipts: Iterable[Receipt], now: dt.datetime
+) -> tuple[list[Receipt], int]:
+    """Match and write; the receipts that fit no attempt of this provider, and how many of the others came late."""
+    by_key: dict[DeliveryKey, list[Receipt]] = defaultdict(list)
+    by_ref: dict[str, list[Receipt]] = defaultdict(list)
+    left: list[Receipt] = []
+    for receipt in receipts:
+        if receipt.key is not None:
+            by_key[receipt.key].append(receipt)
+        elif receipt.provider_ref:
+            by_ref[receipt.provider_ref].append(receipt)
+        else:
+            left.append(receipt)
+    found: list[_Match] = []
+    periods = _periods(cursor, now)
+    for period, keys in itertools.groupby(sorted(by_key), key=lambda key: key.period):
+        if period not in periods:
+            continue
+        wanted = list(keys)
+        for row in _by_key(cursor, number, period, wanted):
+            for receipt in by_key.pop(DeliveryKey(period, *row[:5]), ()):
+                found.append(_match(period, row, receipt))
+    for period in periods:
+        if not by_ref:
+            break
+        for row in _by_ref(cursor, number, period, list(by_ref)):
+            for receipt in by_ref.pop(row[9], ()):
+                found.append(_match(period, row, receipt))
+    for key in sorted({(match.key.period, match.key.kind) for match in found}):
+        _write(cursor, key, provider, [m for m in found if (m.key.period, m.key.kind) == key], now)
+    left += [receipt for group in (*by_key.values(), *by_ref.values()) for receipt in group]
+    slow = sum(m.settled_at is not None and (m.receipt.at or now) - m.settled_at > SLOW for m in found)
+    return left, slow
+
+
+def _match(period: int, row: Sequence[Any], receipt: Receipt) -> _Match:
+    return _Match(DeliveryKey(period, *row[:5]), row[5], row[6], S(row[7]), row[8], receipt)
+
+
+_COLUMNS = """d.kind, d.ref, d.recipient, d.channel, d.attempt, d.account_id, d.contact_point_id, d.state,
+              d.settled_at, d.provider_ref"""
+
+
+def _by_key(cursor: Any, number: int, period: int, keys: Sequence[DeliveryKey]) -> list[Any]:
+    cursor.execute(
+        f"""SELECT {_COLUMNS} FROM notifications_delivery d
+              JOIN unnest(%s::smallint[], %s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[])
+                     AS k (kind, ref, recipient, channel, attempt) USING (kind, ref, recipient, channel, attempt)
+             WHERE d.period = %s AND d.provider = %s FOR UPDATE OF d""",
+        [*map(list, list(zip(*keys, strict=True))[1:]), period, number],
+    )
+    return list(cursor.fetchall())
+
+
+def _by_ref(cursor: Any, number: int, period: int, refs: Sequence[str]) -> list[Any]:
+    cursor.execute(
+        f"""SELECT {_COLUMNS} FROM notifications_delivery d
+             WHERE d.period = %s AND d.provider_ref = ANY(%s) AND d.provider_ref <> '' AND d.provider = %s
+               FOR UPDATE""",
+        [period, list(refs), number],
+    )
+    return list(cursor.fetchall())
+
+
+def _periods(cursor: Any, now: dt.datetime) -> list[int]:
+    cursor.execute(
+        "SELECT DISTINCT period FROM notifications_messagebatch WHERE released_at > %s ORDER BY period DESC",
+        [now - _MEMORY],
+    )
+    return [period for (period,) in cursor.fetchall()]
+
+
+def _in_doubt(cursor: Any, number: int, rows: Sequence[EarlyReceipt]) -> dict[bytes, DeliveryKey]:
+    """The one attempt in doubt to each of these addresses; none where there are several."""
+    if not rows:
+        return {}
+    cursor.execute(
+        """SELECT c.address_hash, d.period, d.kind, d.ref, d.recipient, d.channel, d.attempt
+             FROM customers_contactpoint c
+             JOIN notifications_delivery d ON d.contact_point_id = c.id AND d.state = 7 AND d.provider = %s
+            WHERE c.address_hash = ANY(%s)""",
+        [number, [bytes(row.address_hash or b"") for row in rows]],
+    )
+    found: dict[bytes, list[DeliveryKey]] = defaultdict(list)
+    for address_hash, *key in cursor.fetchall():
+        found[bytes(address_hash)].append(DeliveryKey(*key))
+    return {address: keys[0] for address, keys in found.items() if len(keys) == 1}
+
+
+def _write(
+    cursor: Any, batch: tuple[int, int], provider: str, matches: Sequence[_Match], now: dt.datetime
+) -> None:
+    """Move attempts and messages of one batch on, and write the proof. All locks on attempts are held."""
+    period, kind = batch
+    best: dict[DeliveryKey, tuple[MessageState, _Match]] = {}
+    for match in matches:  # several receipts of one attempt: the furthest counts
+        state = rules.received(best[match.key][0] if match.key in best else match.was, match.receipt.state)
+        if state is not None:
+            best[match.key] = (state, match)
+    costs = {m.key: m.receipt.cost_micro for m in matches if m.receipt.cost_micro is not None}
+    moved = [(key, state, match) for key, (state, match) in best.items()]
+    if moved or costs:
+        _move_deliveries(cursor, period, kind, moved, costs, now)
+    if moved:
+        _move_messages(cursor, period, kind, moved, provider, now)
+    for told, mark in (
+        (ReceiptState.BAD_CONTACT, ContactMark.BOUNCED),
+        (ReceiptState.COMPLAINED, ContactMark.COMPLAINED),
+    ):
+        bad = {
+            m.contact_point_id for m in matches if m.receipt.state is told and m.contact_point_id is not None
+        }
+        if bad:
+            mark_contacts(ids=sorted(bad), mark=mark, now=now, actor=f"provider:{provider}")
+
+
+def _move_deliveries(
+    cursor: Any,
+    period: int,
+    kind: int,
+    moved: Sequence[tuple[DeliveryKey, MessageState, _Match]],
+    costs: Mapping[DeliveryKey, int | None],
+    now: dt.datetime,
+) -> None:
+    if moved:
+        cursor.execute(
+            """UPDATE notifications_delivery d
+                  SET state = r.state, received_at = r.at, settled_at = coalesce(d.settled_at, %(now)s),
+                      reason = r.reason,
+                      provider_ref = CASE WHEN d.provider_ref = '' THEN r.provider_ref ELSE d.provider_ref END
+                 FROM unnest(%(refs)s::bigint[], %(recipients)s::smallint[], %(channels)s::smallint[],
+                             %(attempts)s::smallint[], %(states)s::smallint[], %(ats)s::timestamptz[],
+                             %(reasons)s::text[], %(provider_refs)s::text[])
+                        AS r (ref, recipient, channel, attempt, state, at, reason, provider_ref)
+                WHERE d.period = %(period)s AND d.kind = %(kind)s AND d.ref = r.ref AND d.recipient = r.recipient
+                  AND d.channel = r.channel AND d.attempt = r.attempt""",
+            {
+                "period": period,
+                "kind": kind,
+                "now": now,
+                "refs": [key.ref for key, _, _ in moved],
+                "recipients": [key.recipient for key, _, _ in moved],
+                "channels": [key.channel for key, _, _ in moved],
+                "attempts": [key.attempt for key, _, _ in moved],
+                "states": [state.value for _, state, _ in moved],
+                "ats": [match.receipt.at or now for _, _, match in moved],
+                "reasons": [match.receipt.reason[:40] for _, _, match in moved],
+                "provider_refs": [match.receipt.provider_ref[:120] for _, _, match in moved],
+            },
+        )
+    if costs:
+        cursor.execute(
+            """UPDATE notifications_delivery d SET cost_micro = r.cost
+                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::bigint[])
+                        AS r (ref, recipient, channel, attempt, cost)
+                WHERE d.period = %s AND d.kind = %s AND d.ref = r.ref AND d.recipient = r.recipient
+                  AND d.channel = r.channel AND d.attempt = r.attempt""",
+            [
+                *([key[place] for key in costs] for place in (2, 3, 4, 5)),
+                list(costs.values()),
+                period,
+                kind,
+            ],
+        )
+
+
+def _move_messages(
+    cursor: Any,
+    period: int,
+    kind: int,
+    moved: Sequence[tuple[DeliveryKey, MessageState, _Match]],
+    provider: str,
+    now: dt.datetime,
+) -> None:
+    cursor.execute(
+        """SELECT m.ref, m.recipient, m.state, m.step, m.channel
+             FROM notifications_message m
+             JOIN unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient) USING (ref, recipient)
+            WHERE m.period = %s AND m.kind = %s FOR UPDATE OF m""",
+        [[key.ref for key, _, _ in moved], [key.recipient for key, _, _ in moved], period, kind],
+    )
+    messages = {(row[0], row[1]): (S(row[2]), row[3], row[4]) for row in cursor.fetchall()}
+    plans = people.delivery_rules()
+    wishes = people.wishes_of(cursor, [match.account_id for _, _, match in moved])
+    usual = plans.plan(kind)
+    updates: list[
+        tuple[int, int, int, bool, dt.datetime | None]
+    ] = []  # ref, recipient, state, is over, next_at
+    failed: list[tuple[int, int]] = []
+    again: list[tuple[int, int]] = []
+    proof: list[Evidence] = []
+    for key, state, match in moved:
+        message = messages.get((key.ref, key.recipient))
+        at = match.receipt.at or now
+        if state in (S.DELIVERED, S.READ) and kind in BILL_KINDS:
+            how = ReachHow.READ_RECEIPT if state is S.READ else ReachHow.RECEIPT
+            proof.append(
+                Evidence(
+                    key.ref,
+                    kind,
+                    match.account_id,
+                    how,
+                    key.channel,
+                    key.recipient,
+                    at,
+                    f"provider:{provider}",
+                )
+            )
+        if message is None:
+            continue
+        was, _, channel = message
+        plan = plans.plan(kind, wishes[match.account_id]) if match.account_id in wishes else usual
+        here = next((s for s in plan if s.channel == key.channel), None)
+        until = here.until if here else Until.DELIVERED
+        is_current = channel == key.channel and was in (S.SENDING, S.IN_DOUBT, S.SENT)
+        if state in (S.DELIVERED, S.READ):
+            after = rules.message_after(was, state)
+            if after is not None:
+                updates.append(
+                    (key.ref, key.recipient, after.value, rules.ends_plan(state, until=until), None)
+                )
+        elif state is S.SENT and is_current:
+            wait = here.wait if here and until > Until.SENT else None
+            updates.append(
+                (key.ref, key.recipient, S.SENT.value, False, None if wait is None else now + wait)
+            )
+        elif state in (S.FAILED, S.EXPIRED) and is_current:
+            (again if match.receipt.state is ReceiptState.BAD_CONTACT else failed).append(
+                (key.ref, key.recipient)
+            )
+    if updates:
+        cursor.execute(
+            """UPDATE notifications_message m
+                  SET state = r.state, next_at = CASE WHEN r.is_over THEN NULL ELSE coalesce(r.next_at, m.next_at) END
+                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::boolean[], %s::timestamptz[])
+                        AS r (ref, recipient, state, is_over, next_at)
+                WHERE m.period = %s AND m.kind = %s AND m.ref = r.ref AND m.recipient = r.recipient""",
+            [*map(list, zip(*updates, strict=True)), period, kind],
+        )
+    if again:  # the same step once more: there may be another contact point
+        cursor.execute(
+            """UPDATE notifications_message m SET state = 0, next_at = NULL
+                 FROM unnest(%s::bigint[], %s::smallint[]) AS r (ref, recipient)
+                WHERE m.period = %s AND m.kind = %s AND m.ref = r.ref AND m.recipient = r.recipient""",
+            [*map(list, zip(*again, strict=True)), period, kind],
+        )
+    write_reach(cursor, period=period, found=proof)
+    walk.advance(cursor, period=period, kind=kind, keys=failed, now=now)
