@@ -9,6 +9,8 @@ const UNREAD = {
   fr: "Un message de votre compagnie d’électricité",
 };
 
+const ROOT = `${self.location.origin}/`;
+
 self.addEventListener("install", () => self.skipWaiting());
 
 self.addEventListener("push", (event) => {
@@ -47,18 +49,19 @@ function read(data) {
   };
 }
 
+/** `address` where it is a page of this site, else the site's first page. */
 function ownPage(address) {
   try {
-    const url = new URL(address, self.location.origin);
-    return url.origin === self.location.origin ? url.href : "/";
+    const url = new URL(address || "/", self.location.origin);
+    return url.origin === self.location.origin ? url.href : ROOT;
   } catch {
-    return "/";
+    return ROOT;
   }
 }
 
 /** Show the page: the window that has it already, else a new one. */
 async function open(url) {
   const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const found = windows.find((client) => client.url === new URL(url, self.location.origin).href);
+  const found = windows.find((client) => client.url === url);
   return found ? found.focus() : self.clients.openWindow(url);
 }
