@@ -68,7 +68,7 @@ class _InUse:
 def _edited() -> dict[_Key, tuple[int, Words]]:
     """The newest version of whatever was edited, as long as it still fits its template's variables."""
     order = ("template", "channel", "language")
-    found = {}
+    found: dict[_Key, tuple[int, Words]] = {}
     for row in TemplateVersion.objects.order_by(*order, "-version").distinct(*order):
         channel = Channel(row.channel)
         if not words_of.problems(row.template, channel, row.words):
@@ -181,7 +181,7 @@ def _mail(
             row % {"label": escape(one.label), "value": escape(one.value), "url": escape(one.url)}
             for one in facts.rows
         )
-        values["rows_text"] = "".join(f"\n{one.label}: {one.value}, {one.url}" for one in facts.rows)
+        values["rows_text"] = "".join(f"\n{one.label}: {one.value}\n{one.url}" for one in facts.rows)
     if facts.preferences_url:
         label, url = _frame_words()["preferences"][language], facts.preferences_url
         shown["preferences"] = words_of.frame_part("preferences") % {

@@ -126,7 +126,7 @@ def known_variables() -> Mapping[str, Variable]:
 def sample_facts(template: str, language: str) -> Facts:
     """Facts made of the variables' samples: what a preview shows where no real document is at hand."""
     spec, known = TEMPLATES[template], known_variables()
-    rows = ()
+    rows: tuple[Row, ...] = ()
     if "digest" in template:
         amount = known["amount_text"].sample[language]
         rows = (Row("10000000123", amount, known["url"].sample[language]),)

@@ -9,7 +9,7 @@ import html
 import re
 import string
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tayyar.core.errors import UserError
@@ -30,11 +30,11 @@ FIELDS: Mapping[Channel, Mapping[str, bool]] = {
     Channel.PUSH: {"title": False, "body": False},
     Channel.CALL: {"script": False},
 }  # fmt: skip
-# Of all channels some do not show the link in their words: push carries it beside them, a caller reads none out.
-_LINK_IN: Mapping[Channel, Callable[[Words], bool]] = {
-    Channel.EMAIL: lambda words: bool(words["button"].strip()),
-    Channel.SMS: lambda words: "url" in variables_of(words["text"]),
-    Channel.WHATSAPP: lambda words: bool(words["button"].strip()) or "url" in variables_of(words["body"]),
+# Push carries the link beside its words, and a caller reads none out; these must show it, or a button that leads there.
+_LINK_IN: Mapping[Channel, tuple[str, str]] = {  # the text in which it may stand, and the button's
+    Channel.EMAIL: ("", "button"),
+    Channel.SMS: ("text", ""),
+    Channel.WHATSAPP: ("body", "button"),
 }
 DOCUMENT = "DOCUMENT"  # a WhatsApp template's header that carries the bill's PDF
 _WHATSAPP_NAME = re.compile(r"[a-z0-9_]{1,512}")
@@ -114,7 +114,9 @@ def problems(template: str, channel: Channel, words: Words) -> list[Problem]:
         for group in spec.must_say
         if said.isdisjoint(group)
     ]
-    if spec.has_link and channel in _LINK_IN and not _LINK_IN[channel](words):
+    text, button = _LINK_IN.get(channel, ("", ""))
+    shown = "url" in variables_of(words.get(text, "")) or words.get(button)
+    if spec.has_link and channel in _LINK_IN and not shown:
         found.append(Problem("NO_LINK", ""))
     if channel == Channel.EMAIL and any(_SEPARATOR not in line for line in words["details"].splitlines()):
         found.append(Problem("DETAIL_WITHOUT_LABEL", "details"))
@@ -191,7 +193,7 @@ def _mail(language: str, words: Words) -> dict[str, str]:
     elif words["note"]:
         text += [words["note"], ""]
     text += [*(f"{label}{colon} {value}" for label, value in details)]
-    tail = ["", words["help"], "", "$utility_name", ""]
+    tail = ["", "", words["help"], "", "$utility_name", ""]
     frame = _frame()
     slots = {
         "language": language,
