@@ -72,7 +72,7 @@ def _unsubscribe(url: str) -> str:
     """RFC 2369 and, where the page is https as RFC 8058 wants, the one-click header."""
     if not url:
         return ""
-    header = f"List-Unsubscribe:\r\n <{_checked(_URL, url)}>\r\n"
+    header = f"List-Unsubscribe: <{_checked(_URL, url)}>\r\n"
     if url.startswith("https:"):
         header += "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     return header
