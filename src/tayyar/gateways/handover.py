@@ -77,6 +77,7 @@ class _Course:
         self._credit = 0  # units granted and not yet used: a message may need more than is granted at once
         self._window = concurrency
         self._pause_seconds, self._resume_at = _FIRST_PAUSE_SECONDS, 0.0
+        self._ask_at = 0.0  # the pace had no more to give: not asked again before
         self._silences = 0
         self._ended = ""
 
@@ -103,12 +104,16 @@ class _Course:
             return self._resume_at - now
         if self._under_way >= self._window:
             return None
+        if now < self._ask_at:
+            return min(self._ask_at, self._stop_at) - now
         going = self._granted(self._window - self._under_way)
         self._connections.submit([(job, job.request) for job in going], self._settled)
         self._under_way += len(going)
         if not self._waiting or self._under_way >= self._window:
             return None
-        return min(max(self._pace.wait_seconds(), _SHORTEST_WAIT_SECONDS), self._stop_at - now)
+        wait_seconds = max(self._pace.wait_seconds(), _SHORTEST_WAIT_SECONDS)
+        self._ask_at = time.monotonic() + wait_seconds
+        return min(wait_seconds, self._stop_at - now)
 
     def _granted(self, room: int) -> list[Job]:
         """The next jobs, at most `room`, that the pace permits."""

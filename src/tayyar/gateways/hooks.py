@@ -1,15 +1,28 @@
-"""What every provider's webhook needs: its entry in the providers' file, and its body in bounded size."""
+"""What every provider's webhook needs: its options from the providers' file, and its body in bounded size."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from django.http import HttpRequest
 
+from tayyar.core.errors import UserError
 from tayyar.notifications import providers
 from tayyar.notifications.providers import ProviderConfig
 
+Options = TypeVar("Options")
 
-def configured_provider(code: str, *, gateway: str) -> ProviderConfig | None:
-    """The entry named `code`, if its gateway is this one."""
-    config = providers.configured().get(code)
-    return config if config is not None and config.gateway == gateway else None
+
+def options_of(code: str, *, gateway: str, read: Callable[[ProviderConfig], Options]) -> Options | None:
+    """The options of the provider `code`; None when there is none, or it speaks through another gateway.
+
+    So it is while the providers' file is missing or wrong: that is told to whoever starts the workers, not to a
+    stranger; a provider comes again with what it was not thanked for.
+    """
+    try:
+        config = providers.configured().get(code)
+        return read(config) if config is not None and config.gateway == gateway else None
+    except UserError:
+        return None
 
 
 def bounded_body(request: HttpRequest, *, most_bytes: int) -> bytes | None:

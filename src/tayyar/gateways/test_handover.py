@@ -95,6 +95,14 @@ def test_the_pace_counts_units_and_a_long_message_waits_until_its_units_are_gran
     assert [results[number].segments for number in range(3)] == [1, 3, 1]
 
 
+def test_a_pace_that_has_no_more_is_not_asked_again_before_its_time():
+    pace = SlowPace(1, 1, 1)
+    pace.wait_seconds = lambda: 0.05  # type: ignore[method-assign]
+    started = time.monotonic()
+    _run(FakeConnections(lambda number: OK), _jobs(1, 1, 1), pace=pace)
+    assert time.monotonic() - started >= 0.1
+
+
 def test_nothing_begins_after_stop_at():
     results = _run(FakeConnections(lambda number: OK), _jobs(1, 1), pace=SlowPace(1), seconds=0.05)
     assert _outcomes(results) == [("SENT", ""), ("NOT_TRIED", "OUT_OF_TIME")]

@@ -5,7 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from tayyar.core import clock
-from tayyar.gateways.hooks import bounded_body, configured_provider
+from tayyar.gateways.hooks import bounded_body, options_of
 from tayyar.gateways.http_sms.callback import parse_body
 from tayyar.gateways.http_sms.options import read_options
 from tayyar.notifications import receipts
@@ -18,10 +18,10 @@ MOST_BYTES = 1024 * 1024
 @require_http_methods(["GET", "POST"])
 def callback(request: HttpRequest, code: str) -> HttpResponse:
     """One receipt or several, in the query, as JSON or as a form; 200 once they are stored."""
-    config = configured_provider(code, gateway=GATEWAY)
-    rules = read_options(config).callback if config else None
-    if rules is None:
+    options = options_of(code, gateway=GATEWAY, read=read_options)
+    if options is None or options.callback is None:
         return HttpResponse(status=404)
+    rules = options.callback
     body = bounded_body(request, most_bytes=MOST_BYTES)
     if body is None:
         return HttpResponse(status=413)

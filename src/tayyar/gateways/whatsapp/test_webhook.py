@@ -12,6 +12,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tayyar.core.errors import UserError
 from tayyar.customers.models import Channel
 from tayyar.gateways.whatsapp.webhook import parse_statuses, verify_signature
 from tayyar.gateways.whatsapp.webhook_views import MOST_BYTES
@@ -155,6 +156,16 @@ def test_a_wrong_signature_an_unknown_code_and_another_channels_code_learn_nothi
         (404, b""),
     ]
     assert stored == []
+
+
+def test_without_a_providers_file_there_is_nothing_here(
+    stored: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+):
+    def missing() -> None:
+        raise UserError("no file")
+
+    monkeypatch.setattr(providers, "configured", missing)
+    assert _post(b"{}", _signed(b"{}")).status_code == 404
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"entry": 1}'])

@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from tayyar.core import clock
-from tayyar.gateways.hooks import bounded_body, configured_provider
+from tayyar.gateways.hooks import bounded_body, options_of
 from tayyar.gateways.whatsapp.options import WhatsAppOptions, read_options
 from tayyar.gateways.whatsapp.webhook import parse_statuses, verify_signature
 from tayyar.notifications import receipts
@@ -23,10 +23,9 @@ _CHALLENGE_LENGTH = 200
 def webhook(request: HttpRequest, code: str) -> HttpResponse:
     """GET: Meta asks whether this address is ours. POST: statuses, acknowledged (200) once they are stored; without
     the 200 Meta sends them again, for days."""
-    config = configured_provider(code, gateway=GATEWAY)
-    if config is None:
+    options = options_of(code, gateway=GATEWAY, read=read_options)
+    if options is None:
         return HttpResponse(status=404)
-    options = read_options(config)
     if request.method == "GET":
         return _handshake(request, options)
     body = bounded_body(request, most_bytes=MOST_BYTES)
