@@ -24,6 +24,8 @@ COMMANDS = (
     "bill",
     "check",
     "deliver",
+    "simulate",
+    "paper",
     "reach",
     "messages",
     "serve",
