@@ -34,7 +34,8 @@ def complaint(*, sender: str, recipient: str, original: bytes) -> bytes:
 
 
 def _report(kind: str, to: str, words: str, fields: str, original: bytes) -> bytes:
-    report = MIMEMultipart("report", **{"report-type": kind})
+    report = MIMEMultipart("report")
+    report.set_param("report-type", kind)
     report["From"] = f"Mail Delivery System <MAILER-DAEMON@{_NAME}>"
     report["To"] = to
     report["Subject"] = "Undelivered Mail Returned to Sender" if kind == "delivery-status" else "Complaint"
