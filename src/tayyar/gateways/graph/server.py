@@ -102,6 +102,7 @@ class GraphPeer(Peer):
         value = {
             "messaging_product": "whatsapp",
             "metadata": {"display_phone_number": "15550000000", "phone_number_id": self._phone_number_id},
+            "contacts": [{"profile": {"name": ""}, "wa_id": event.message.to} for event in events],
             "statuses": [self._status(event) for event in events],
         }
         entry = {"id": _BUSINESS_ACCOUNT, "changes": [{"value": value, "field": "messages"}]}

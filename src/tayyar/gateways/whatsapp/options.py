@@ -24,7 +24,7 @@ class WhatsAppOptions:
     app_secret: str = field(repr=False)
     verify_token: str = field(repr=False)
     base_url: str = "https://graph.facebook.com"
-    version: str = "v24.0"
+    version: str = "v26.0"
     concurrency: int = 32
     timeout_seconds: int = 30
     languages: Mapping[str, str] = field(default_factory=lambda: {"ar": "ar", "en": "en", "fr": "fr"})
@@ -52,7 +52,7 @@ def read_options(config: ProviderConfig) -> WhatsAppOptions:
     if "base_url" in raw and not re.fullmatch(r"https?://[^\s?#]+", str(raw["base_url"])):
         raise UserError(f"{where}: base_url begins with https:// and holds no ? or #.")
     if "version" in raw and not re.fullmatch(r"v[0-9]+\.[0-9]+", str(raw["version"])):
-        raise UserError(f"{where}: version is written like v24.0.")
+        raise UserError(f"{where}: version is written like v26.0.")
     for name, most in (("concurrency", 1000), ("timeout_seconds", 300)):
         if name in raw and not (type(raw[name]) is int and 1 <= raw[name] <= most):
             raise UserError(f"{where}: {name} is a whole number from 1 to {most}.")

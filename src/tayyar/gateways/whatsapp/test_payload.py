@@ -95,7 +95,7 @@ def test_no_text_keeps_what_meta_refuses(text: str):
 
 def test_numbers_in_the_providers_file_need_no_quotes_and_defaults_are_metas():
     options = read_options(ProviderConfig("wa", Channel.WHATSAPP, "whatsapp", options=OPTIONS))
-    assert options.messages_url == "https://graph.facebook.com/v24.0/1122334455667/messages"
+    assert options.messages_url == "https://graph.facebook.com/v26.0/1122334455667/messages"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_numbers_in_the_providers_file_need_no_quotes_and_defaults_are_metas():
         ({"phone_number_id": "+966 5"}, "digits only"),
         ({"access_token": "a\nb"}, "Copy it again"),
         ({"base_url": "graph"}, "begins with https://"),
-        ({"version": "24"}, "v24.0"),
+        ({"version": "24"}, "v26.0"),
         ({"concurrency": 0}, "1 to 1000"),
         ({"concurrency": True}, "1 to 1000"),
         ({"languages": ["ar"]}, "languages is a map"),
