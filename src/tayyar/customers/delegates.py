@@ -107,7 +107,8 @@ def end(*, delegate_id: int, state: DelegateState, actor: str, now: dt.datetime)
     """End it as DECLINED, REVOKED or EXPIRED, and whether that is new.
 
     The delegate's contact points lose their verification: no bill goes there any more, but the word of the end still
-    can; `forget_ended` puts them away. What is over stays as it ended. DelegateRefused NOT_OPEN when an accepted delegation is declined: revoke it.
+    can; `forget_ended` puts them away. What is over stays as it ended. DelegateRefused NOT_OPEN when an accepted
+    delegation is declined: revoke it.
     """
     delegate = Delegate.objects.select_for_update().get(id=delegate_id)
     if delegate.state not in _OPEN:

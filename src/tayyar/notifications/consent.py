@@ -55,6 +55,9 @@ def save_wishes(*, account_id: int, wishes: Wishes, actor: str, now: dt.datetime
     """
     if not wishes.opted_out.issubset(OPTIONAL):
         raise UserError("Bills and legal notices can change their channel; they cannot be switched off.")
+    ways = {Channel(contact.channel).name for contact in _contacts(account_id, 0)}
+    if ways and ways.issubset(wishes.excluded) and not wishes.wants_paper:
+        raise stored.NothingLeft("Every channel with an address is off. Leave one on, or ask for paper.")
     changed = stored.set_wishes(account_id=account_id, wishes=wishes, actor=actor, now=now)
     if changed:
         services.replan_account(account_id=account_id, now=now)

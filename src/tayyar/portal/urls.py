@@ -4,14 +4,26 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tayyar.portal import push_views, views
+from tayyar.portal import delegate_views, link_views, push_views, views, wishes_views
 
 app_name = "portal"
 urlpatterns = [
     path("", views.landing, name="landing"),
-    path("b/<str:token>", views.bill_page, name="bill"),
-    path("b/<str:token>/bill.pdf", views.bill_document, name="bill_pdf"),
+    path("b/<str:token>", link_views.link_page, name="bill"),
+    path("b/<str:token>/bill", link_views.bill_page, name="whole_bill"),
+    path("b/<str:token>/bill.pdf", link_views.bill_document, name="bill_pdf"),
+    path("b/<str:token>/seen.gif", link_views.seen, name="seen"),
+    path("b/<str:token>/pay", link_views.pay_page, name="pay"),
+    path("b/<str:token>/not-mine", link_views.not_mine, name="not_mine"),
+    path("b/<str:token>/not-mine/<str:reference>", link_views.not_mine_done, name="not_mine_done"),
+    path("b/<str:token>/wishes", link_views.wishes_door, name="wishes_door"),
     path("b/<str:token>/push", push_views.subscribe, name="push"),
+    path("p/<str:token>", wishes_views.wishes, name="wishes"),
+    path("p/<str:token>/messages", wishes_views.messages, name="messages"),
+    path("p/<str:token>/bills/<int:number>", wishes_views.bill, name="message_bill"),
+    path("p/<str:token>/delegates", delegate_views.invite, name="invite"),
+    path("p/<str:token>/delegates/<int:recipient>/end", delegate_views.end_by_holder, name="end_delegate"),
+    path("d/<str:token>", delegate_views.delegate, name="delegate"),
     path("sw.js", push_views.service_worker, name="service_worker"),
     path("favicon.ico", RedirectView.as_view(url=static("portal/icon.svg")), name="icon"),
     path("healthz", views.health, name="health"),

@@ -1,66 +1,32 @@
-"""The subscriber's pages: one bill behind a link, the landing page, refusals that tell nothing, the health check.
+"""The frame of the subscriber's pages, the landing page, refusals that tell nothing, the health check.
 
-Owns headers and evidence of what was opened. Holds no rule: links from core, bills and documents from billing.
-A wrong, expired or unknown link is one and the same answer. Next: templates/portal.
+Owns headers and the budget of each address. A wrong, expired or unknown link is one and the same answer.
+Next: link_views.py (one bill), wishes_views.py and delegate_views.py (people); templates/portal.
 """
 
-import logging
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from tayyar.billing.documents.page import bill_context
-from tayyar.billing.documents.view import BillView
 from tayyar.billing.documents.words import LANGUAGE_NAMES
-from tayyar.billing.pdf_cache import bill_pdf
-from tayyar.billing.queries import bill_by_number, language_of
-from tayyar.core import audit, clock, web
-from tayyar.core.errors import UserError
-from tayyar.core.links import open_bill_token
+from tayyar.core import web
 from tayyar.core.text import LANGUAGES, RTL_LANGUAGES
 from tayyar.portal.queries import utility
 from tayyar.portal.words import WORDS
 
-log = logging.getLogger(__name__)
-
 # A mobile network puts many subscribers behind one address: what opens costs little, what does not costs much.
 OPENINGS = web.Throttle(budget=600, seconds=60)
-PAGE_POINTS, PDF_POINTS, WRONG_POINTS = 1, 5, 20
+PAGE_POINTS, PDF_POINTS, FORM_POINTS, WRONG_POINTS = 1, 5, 10, 20
 
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     """What this site is and how a bill is opened."""
     return _page(request, "portal/landing.html", "landing", status=200)
-
-
-@require_safe
-def bill_page(request: HttpRequest, token: str) -> HttpResponse:
-    """One bill, opened by its link."""
-    found = _open(request, token, PAGE_POINTS)
-    if isinstance(found, HttpResponse):
-        return found
-    view, lang = found
-    _leave_evidence(request, view, "BILL_OPENED", lang)
-    return _private(render(request, "portal/bill.html", bill_context(view, lang)), lang)
-
-
-@require_safe
-def bill_document(request: HttpRequest, token: str) -> HttpResponse:
-    """The same bill as a PDF to keep."""
-    found = _open(request, token, PDF_POINTS)
-    if isinstance(found, HttpResponse):
-        return found
-    view, lang = found
-    data = bill_pdf(view, lang)
-    _leave_evidence(request, view, "BILL_PDF_OPENED", lang)
-    response = HttpResponse(data, content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="bill-{view.bill_number:015d}.pdf"'
-    return _private(response, lang)
 
 
 @require_safe
@@ -89,54 +55,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _page(request, "portal/refusal.html", "error", status=500)
 
 
-def _open(request: HttpRequest, token: str, points: int) -> HttpResponse | tuple[BillView, str]:
-    """The bill behind a token and the language to show it in, or the refusal."""
-    if not OPENINGS.spend(request, points):
-        response = _page(request, "portal/refusal.html", "busy", status=429)
-        response["Retry-After"] = str(OPENINGS.seconds)
-        return response
-    now = clock.now()
-    number = open_bill_token(token, today=now.date())
-    if number is None:
-        OPENINGS.spend(request, WRONG_POINTS)
-        return gone(request)
-    try:
-        view = bill_by_number(number=number, mask_holder=True)
-    except UserError as error:
-        log.warning("A genuine link to bill %s does not open: %s", number, error)
-        return gone(request)
-    lang = web.language(request, known=language_of(account_number=view.account_number))
-    return replace(view, pdf_url=reverse("portal:bill_pdf", args=[token])), lang
-
-
-def _leave_evidence(request: HttpRequest, view: BillView, action: str, lang: str) -> None:
-    """That this bill was opened through its link proves its reach; a browser's guess ahead proves nothing."""
-    ahead = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
-    if request.method == "GET" and "prefetch" not in ahead:
-        audit.record(
-            actor="link", action=action, subject=f"bill:{view.bill_number}", now=clock.now(), language=lang
-        )
+def busy(request: HttpRequest) -> HttpResponse:
+    """The answer to an address whose budget is used up."""
+    response = _page(request, "portal/refusal.html", "busy", status=429)
+    response["Retry-After"] = str(OPENINGS.seconds)
+    return response
 
 
 def _page(request: HttpRequest, template: str, key: str, *, status: int) -> HttpResponse:
     """A page of the portal's own words, in the reader's language first."""
     lang = web.language(request)
-    name, contacts = utility(lang)
     ordered = [lang, *(other for other in LANGUAGES if other != lang)]
     words = WORDS[lang]
     context = {
-        "lang": lang,
-        "dir": _direction(lang),
-        "w": words,
         "title": words[f"{key}_title"],
-        "utility": name or words["site"],
-        "contacts": [
-            {**contact, "label": words.get(f"contact_{contact['kind']}", "")} for contact in contacts
-        ],
-        "languages": [
-            {"code": code, "name": text, "href": f"?lang={code}", "current": code == lang}
-            for code, text in LANGUAGE_NAMES.items()
-        ],
         "texts": [
             {
                 "lang": code,
@@ -147,10 +79,32 @@ def _page(request: HttpRequest, template: str, key: str, *, status: int) -> Http
             for code in ordered
         ],
     }
-    return _private(render(request, template, context, status=status), lang)
+    return show(request, template, context, lang, status=status)
 
 
-def _private(response: HttpResponse, lang: str) -> HttpResponse:
+def show(
+    request: HttpRequest, template: str, context: Mapping[str, Any], lang: str, *, status: int = 200
+) -> HttpResponse:
+    """A page in `lang` with what every page of the portal shows around its own `context`."""
+    name, contacts = utility(lang)
+    words = WORDS[lang]
+    common = {
+        "lang": lang,
+        "dir": _direction(lang),
+        "w": words,
+        "utility": name or words["site"],
+        "contacts": [
+            {**contact, "label": words.get(f"contact_{contact['kind']}", "")} for contact in contacts
+        ],
+        "languages": [
+            {"code": code, "name": text, "href": f"?lang={code}", "current": code == lang}
+            for code, text in LANGUAGE_NAMES.items()
+        ],
+    }
+    return private(render(request, template, {**common, **context}, status=status), lang)
+
+
+def private(response: HttpResponse, lang: str) -> HttpResponse:
     """No cache, no referrer, no index: a link in somebody's history must not travel further."""
     response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"

@@ -1,11 +1,13 @@
-"""Every word of the portal's own pages, in Arabic, English and French: the landing page and the refusals.
+"""Every word of the portal's own pages, in Arabic, English and French: landing and refusals here, others beside.
 
 The bill's words lie in billing/documents/words.py. test_words.py holds that the three languages are complete.
 """
 
 from collections.abc import Mapping
 
-WORDS: Mapping[str, Mapping[str, str]] = {
+from tayyar.portal import link_words, wishes_words
+
+_FRAME: Mapping[str, Mapping[str, str]] = {
     "ar": {
         "skip": "إلى المحتوى",
         "language": "اللغة",
@@ -93,4 +95,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "contact_APP": "Application",
         "contact_OFFICE": "Agence",
     },
+}
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    language: {**_FRAME[language], **link_words.WORDS[language], **wishes_words.WORDS[language]}
+    for language in _FRAME
 }
