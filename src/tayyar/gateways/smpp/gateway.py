@@ -8,16 +8,16 @@ tells, and without one it is in doubt. An answer that comes too late for the bat
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from tayyar.gateways.smpp.binds import Binds
-from tayyar.gateways.smpp.codec import RECEIPT_TYPES, CodecError, cstring, parse_short_message
+from tayyar.gateways.smpp.codec import cstring
 from tayyar.gateways.smpp.codes import OK, THROTTLED, WRONG_BIND_STATE, meaning
 from tayyar.gateways.smpp.connection import Connection, Flight, Owner
 from tayyar.gateways.smpp.flow import Flow
+from tayyar.gateways.smpp.inbox import Inbox
 from tayyar.gateways.smpp.message import Composer, Message
 from tayyar.gateways.smpp.options import read_options
-from tayyar.gateways.smpp.receipts import ReceiptIds, read_receipt, state_and_reason
 from tayyar.notifications.ports import Outcome, Outgoing, Pace, Receipt, ReceiptState, SendResult
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS: Final = 2.0
 _LONGEST_WAIT_SECONDS: Final = 0.2
-_MOST_UNCONFIRMED: Final = 50_000  # receipts of a bind; beyond it the SMSC is left to send them again
 _REFILLED_FROM: Final = 4  # a window is refilled when a quarter of it is free
+
+_LATE_STATES: Final = {
+    Outcome.REFUSED: ReceiptState.FAILED,
+    Outcome.BAD_CONTACT: ReceiptState.BAD_CONTACT,
+}
 
 
 def build(config: "ProviderConfig") -> "SmppGateway":
@@ -35,19 +39,14 @@ def build(config: "ProviderConfig") -> "SmppGateway":
 
 
 class SmppGateway:
-    """One account at one SMSC; satisfies notifications.ports.Gateway.
-
-    `counters` tells what else came: FROM_PHONES (messages from subscribers), UNREADABLE (receipts that say nothing),
-    OVERFLOWED (receipts left for later).
-    """
+    """One account at one SMSC; satisfies notifications.ports.Gateway."""
 
     def __init__(self, *, code: str, options: dict[str, Any]) -> None:
         self.code, self.options = code, read_options(code, options)
-        self.counters: Counter[str] = Counter()
         self._composer = Composer(self.options)
         self._flow = Flow(self.options.window)
-        self._ids = ReceiptIds(self.options.receipt_id)
-        owner = Owner(self._answered, self._answered_late, self._delivered)
+        self._inbox = Inbox(self.options)
+        owner = Owner(self._answered, self._answered_late, self._inbox.delivered)
         self._binds = Binds(self.options, owner, self._lost)
         self._source: Iterator[Outgoing] = iter(())
         self._ready: deque[Message] = deque()  # composed, nothing of them handed over
@@ -58,7 +57,11 @@ class SmppGateway:
         self._was_throttled = False
         self._pace_at = 0.0
         self._turn = 0
-        self._came: list[Receipt] = []
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What else came; see Inbox."""
+        return self._inbox.counters
 
     # ---- the port ----
 
@@ -77,24 +80,16 @@ class SmppGateway:
         """See the port."""
         self._binds.poll(0, time.monotonic)
         self._look_after(time.monotonic())
-        came, self._came = self._came, []
-        return came
+        return self._inbox.take()
 
     def confirm(self, receipts: Sequence[Receipt]) -> None:
         """See the port. Receipts of binds that are gone are left alone: the SMSC sends those again."""
-        touched = set()
-        for receipt in receipts:
-            if isinstance(receipt.token, _Token):
-                connection, sequence = receipt.token
-                connection.answer_delivery(sequence)
-                touched.add(connection)
-        for connection in touched:
-            connection.flush()
+        self._inbox.confirm(receipts)
 
     def close(self) -> None:
         """See the port."""
         self._binds.close(time.monotonic, CLOSE_SECONDS)
-        self._came.clear()
+        self._inbox.clear()
 
     # ---- a batch ----
 
@@ -239,7 +234,7 @@ class SmppGateway:
         message = flight.message
         message.taken += 1
         if flight.part == len(message.bodies) - 1:
-            message.ref = self._ids.answered(cstring(body))
+            message.ref = self._inbox.ids.answered(cstring(body))
 
     def _settle(self, connection: Connection, message: Message) -> None:
         """Report the message if its end is known, else see that what is missing goes out."""
@@ -275,38 +270,11 @@ class SmppGateway:
         if message.reported is Outcome.IN_DOUBT:
             if message.outcome in _LATE_STATES:
                 state = _LATE_STATES[message.outcome]
-                self._came.append(Receipt(state, message.key, reason=message.reason))
+                self._inbox.settled(Receipt(state, message.key, reason=message.reason))
                 message.reported = message.outcome
             elif message.outcome is None and message.taken == len(message.bodies):
-                self._came.append(Receipt(ReceiptState.SENT, message.key, message.ref))
+                self._inbox.settled(Receipt(ReceiptState.SENT, message.key, message.ref))
                 message.reported = Outcome.SENT
-
-    def _delivered(self, connection: Connection, sequence: int, body: bytes) -> None:
-        try:
-            message = parse_short_message(body)
-            receipt = read_receipt(message)
-        except CodecError:
-            message = receipt = None
-        if receipt is None or message is None:  # answered, or it would come again and again
-            is_from_phone = message is not None and not message.esm_class & RECEIPT_TYPES
-            self.counters["FROM_PHONES" if is_from_phone else "UNREADABLE"] += 1
-            connection.answer_delivery(sequence)
-            return
-        if len(connection.unconfirmed) >= _MOST_UNCONFIRMED:
-            self.counters["OVERFLOWED"] += 1
-            return
-        connection.unconfirmed.add(sequence)
-        state, reason = state_and_reason(receipt, self.options.receipt_errors)
-        self._came.append(
-            Receipt(
-                state,
-                None,
-                self._ids.receipted(receipt.message_id),
-                _e164(message.source),
-                reason,
-                token=_Token(connection, sequence),
-            )
-        )
 
     # ---- what does not ----
 
@@ -374,22 +342,3 @@ class SmppGateway:
                 flight.message.reported = Outcome.IN_DOUBT
             connection.late.update(connection.flights)
             connection.flights.clear()
-
-
-class _Token(NamedTuple):
-    """By which a receipt is confirmed."""
-
-    connection: Connection
-    sequence: int
-
-
-_LATE_STATES: Final = {
-    Outcome.REFUSED: ReceiptState.FAILED,
-    Outcome.BAD_CONTACT: ReceiptState.BAD_CONTACT,
-}
-
-
-def _e164(source: str) -> str:
-    """The number a receipt came from, "" when it is none or a national one."""
-    digits = source.removeprefix("+").removeprefix("00")
-    return f"+{digits}" if digits.isascii() and digits.isdigit() and digits[0] != "0" else ""

@@ -6,6 +6,7 @@ case. `ReceiptIds` brings a receipt's spelling to the answer's, which is the one
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -137,20 +138,30 @@ class ReceiptIds:
                 del self._answered[next(iter(self._answered))]
         return stored
 
-    def receipted(self, message_id: str) -> str:
-        """The same for one out of a receipt."""
-        if self.spelling is IdSpelling.AUTO:
-            return self._learn(message_id)
-        return _respelled(message_id, self.spelling)
-
-    def _learn(self, message_id: str) -> str:
-        readings = {spelling: _respelled(message_id, spelling) for spelling in _LEARNABLE}
-        matching = {spelling for spelling, stored in readings.items() if stored in self._answered}
-        if len({readings[spelling] for spelling in matching}) == 1:
+    def learn(self, message_ids: Iterable[str]) -> None:
+        """See, before any of them is translated, what identifiers out of receipts tell about their spelling."""
+        for message_id in message_ids:
+            if self.spelling is not IdSpelling.AUTO:
+                return
+            matching = self._matching(message_id)
             if len(matching) == 1:
                 self._vote(next(iter(matching)))
-            return readings[next(iter(matching))]
-        return readings[self._votes.most_common(1)[0][0] if self._votes else IdSpelling.SAME]
+
+    def receipted(self, message_id: str) -> str:
+        """The canonical spelling of an identifier out of a receipt."""
+        spelling = self.spelling
+        if spelling is IdSpelling.AUTO:
+            matching = self._matching(message_id)
+            spelling = self._votes.most_common(1)[0][0] if self._votes else IdSpelling.SAME
+            if matching and spelling not in matching:
+                spelling = next(iter(matching))
+        return _respelled(message_id, spelling)
+
+    def _matching(self, message_id: str) -> dict[IdSpelling, None]:
+        """The readings under which the identifier is one that was answered."""
+        return {
+            spelling: None for spelling in _LEARNABLE if _respelled(message_id, spelling) in self._answered
+        }
 
     def _vote(self, spelling: IdSpelling) -> None:
         self._votes[spelling] += 1

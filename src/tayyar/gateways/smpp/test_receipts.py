@@ -94,6 +94,7 @@ def test_states_and_errors_are_data(text: str, state: ReceiptState, reason: str)
 def test_identifiers_match_whatever_their_base(spelling: IdSpelling, answered: str, receipted: str):
     ids = ReceiptIds(spelling)
     stored = ids.answered(answered)
+    ids.learn([receipted])
     assert ids.receipted(receipted) == stored == canonical(answered)
 
 
@@ -101,7 +102,7 @@ def test_what_was_learnt_holds_for_identifiers_never_seen():
     ids = ReceiptIds(IdSpelling.AUTO)
     for number in range(0xA00, 0xA20):
         ids.answered(f"{number:X}")
-        ids.receipted(str(number))
+        ids.learn([str(number)])
     assert ids.spelling is IdSpelling.DECIMAL_TO_HEX
     assert ids.receipted(str(0x1000)) == "1000"
 
@@ -110,8 +111,7 @@ def test_an_identifier_that_could_be_two_messages_teaches_nothing():
     ids = ReceiptIds(IdSpelling.AUTO)
     for answered in ("10", "A"):  # decimal "10" may be either
         ids.answered(answered)
-    for _ in range(20):
-        ids.receipted("10")
+    ids.learn(["10"] * 20)
     assert ids.spelling is IdSpelling.AUTO
 
 
