@@ -285,8 +285,8 @@ def _open_gate(cursor: Any, period: Period, kind: MessageKind, now: dt.datetime)
         ensure_partition(cursor, table="notifications_delivery", period=period)
         ensure_partition(cursor, table="notifications_reach", period=period)
         cursor.execute(
-            """INSERT INTO notifications_messagebatch (period, kind, is_open, released_at)
-               VALUES (%s, %s, true, %s) ON CONFLICT DO NOTHING""",
+            """INSERT INTO notifications_messagebatch (period, kind, is_open, released_at, has_digests)
+               VALUES (%s, %s, true, %s, false) ON CONFLICT DO NOTHING""",
             [period.number, kind, now],
         )
 
