@@ -38,7 +38,7 @@ class PushPeerProcess:
         return dict(self._told("stats"))
 
     def messages(self) -> list[dict[str, Any]]:
-        """The last messages it accepted, as the browsers opened them."""
+        """The last messages it took, as the browsers opened them."""
         return list(self._told("messages"))
 
     def _told(self, what: str) -> Any:

@@ -28,13 +28,14 @@ HOST = "127.0.0.1"
 _MOST_BODY_BYTES = 4096
 _MOST_KEPT = 10_000
 _DAY_SECONDS = 86_400
+COUNTED_AS = {"throttle": "throttled", "error": "failed", "hang": "hung", "cut": "cut"}
 
 
 class PushPeer:
     """The server. A context manager: listening inside the block; `port` is known then.
 
-    `counts`: of posts by what became of them (accepted, throttle, error, hang, cut, gone, refused), and of accepted
-    ones that were the same message again (repeated). `messages`: the last accepted, oldest first.
+    `counts`: of posts by what became of them (taken, throttled, failed, hung, cut, gone, refused, unreadable), and of
+    those taken that were the same message again (repeated). `messages`: the last taken, oldest first.
     """
 
     def __init__(self, *, port: int = 0, faults: Faults | None = None, seed: int = 1) -> None:
@@ -71,7 +72,7 @@ class PushPeer:
         self._loop.close()
 
     async def _listen(self) -> None:
-        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.2)  # type: ignore[arg-type]
+        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, self.port, reuse_address=True)
         await site.start()
@@ -102,7 +103,7 @@ class PushPeer:
             return web.Response(status=410)
         kind = self.faults.kind(self._random.random())
         if kind:
-            self.counts[kind] += 1
+            self.counts[COUNTED_AS[kind]] += 1
         if kind == "throttle":
             return web.Response(status=429, headers={"Retry-After": str(self.faults.retry_after_seconds)})
         if kind == "error":
@@ -124,10 +125,10 @@ class PushPeer:
     def _keep(self, request: web.BaseRequest, body: bytes, number: int) -> str:
         shown = json.loads(opened(body, number))
         mark = hash((number, shown["tag"], shown["title"], shown["body"]))
-        self.counts["accepted"] += 1
+        self.counts["taken"] += 1
         self.counts["repeated"] += mark in self._seen
         self._seen.add(mark)
-        name = f"{number}-{self.counts['accepted']}"
+        name = f"{number}-{self.counts['taken']}"
         told = {header: request.headers.get(header, "") for header in ("TTL", "Urgency", "Topic")}
         self.messages.append({"name": name, "browser": number, **told, **shown})
         return name

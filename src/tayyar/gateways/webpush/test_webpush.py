@@ -118,7 +118,7 @@ def test_many_messages_share_few_connections(peer: PushPeer, monkeypatch: pytest
         assert endings(send(gateway, to_browsers(peer, range(first, first + 100)))) == {("SENT", ""): 100}
     gateway.close()
     assert 1 <= len(made) <= 4
-    assert peer.counts == {"accepted": 200, "repeated": 0}
+    assert peer.counts == {"taken": 200, "repeated": 0}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_service_too_busy_for_a_second_gets_the_rest_after_it(
     began = time.monotonic()
     assert endings(send(gateway, to_browsers(peer, range(20)))) == {("SENT", ""): 20}
     assert time.monotonic() - began >= 1.0
-    assert peer.counts["throttle"] >= 1 and peer.counts["accepted"] == 20 and not peer.counts["repeated"]
+    assert peer.counts["throttled"] >= 1 and peer.counts["taken"] == 20 and not peer.counts["repeated"]
 
 
 def test_a_service_left_alone_for_long_does_not_hold_up_another(gateway: WebPushGateway) -> None:
@@ -164,7 +164,7 @@ def test_a_service_left_alone_for_long_does_not_hold_up_another(gateway: WebPush
         second = send(gateway, to_browsers(busy, range(10, 15)) + to_browsers(free, range(20, 25)))
         assert endings(first) == {("NOT_TRIED", "THROTTLED"): 1}
         assert endings(second) == {("NOT_TRIED", "THROTTLED"): 5, ("SENT", ""): 5}
-        assert busy.counts["throttle"] == 1  # it was not asked again
+        assert busy.counts["throttled"] == 1  # it was not asked again
         assert time.monotonic() - began < 2
 
 
