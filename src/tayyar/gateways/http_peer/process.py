@@ -69,9 +69,7 @@ def running(
     """The provider that `module` is, for the length of the block. `port` 0 takes any free one."""
     command = [sys.executable, "-m", module, "--port", str(port), "--log", str(log), *more]
     command += ["--callback-url", callback_url, "--faults", json.dumps(faults.as_dict())]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line.startswith("listening "):

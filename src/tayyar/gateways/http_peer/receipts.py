@@ -60,14 +60,22 @@ class ReceiptSender:
     async def run(self) -> None:
         """Send until cancelled."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-            while True:
-                now = asyncio.get_running_loop().time()
-                while self._due and self._due[0][0] <= now:
-                    await self._places.acquire()
-                    task = asyncio.ensure_future(self._call(session, self._next(now)))
-                    self._calls.add(task)
-                    task.add_done_callback(self._calls.discard)
-                await asyncio.sleep(_TICK_SECONDS)
+            try:
+                while True:
+                    await self._send_due(session)
+                    await asyncio.sleep(_TICK_SECONDS)
+            finally:
+                for task in self._calls:
+                    task.cancel()
+                await asyncio.gather(*self._calls, return_exceptions=True)
+
+    async def _send_due(self, session: aiohttp.ClientSession) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._due and self._due[0][0] <= now:
+            await self._places.acquire()
+            task = asyncio.ensure_future(self._call(session, self._next(now)))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
 
     def _add(self, due: float, event: Event) -> None:
         heapq.heappush(self._due, (due, next(self._serial), event))

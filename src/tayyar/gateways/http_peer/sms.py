@@ -24,7 +24,7 @@ from tayyar.gateways.http_peer.messages import Call, Event, Message, Refused
 from tayyar.gateways.http_peer.peer import Peer
 
 PORT, LOG = 2580, "sms-provider.jsonl"
-UNREACHABLE, BARRED = 1201, 1203  # its codes: no such subscriber, subscriber barred
+UNREACHABLE = 1201  # its code for a number that nobody has
 _FIELDS = {"to", "from", "text", "reference"}
 
 

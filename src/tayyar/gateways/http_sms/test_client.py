@@ -122,9 +122,10 @@ def test_a_provider_that_dies_on_each_message_ends_the_batch_with_few_in_doubt(
 
 def test_faults_can_be_mended_while_it_runs(tmp_path: Path):
     with _running(tmp_path, Faults(error_share=1.0)) as peer:
-        assert _counted(_send(_gateway(peer), 3)) == {("TRY_LATER", "SERVER_ERROR"): 3}
+        gateway = _gateway(peer)
+        assert _counted(_send(gateway, 3)) == {("TRY_LATER", "SERVER_ERROR"): 3}
         peer.set_faults(Faults())
-        assert _counted(_send(_gateway(peer), 3)) == {("SENT", ""): 3}
+        assert _counted(_send(gateway, 3)) == {("SENT", ""): 3}  # closed in between, and used again
 
 
 @pytest.mark.parametrize(
