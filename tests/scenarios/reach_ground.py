@@ -174,7 +174,7 @@ def evidence(
 
 def provider(code: str, channel: Channel = Channel.SMS, *, weight: int = 100) -> int:
     """A provider; its number."""
-    return Provider.objects.create(code=code, channel=channel, weight=weight).number
+    return Provider.objects.create(code=code, channel=channel, weight=weight, most_weight=100).number
 
 
 def release(kind: MessageKind = MessageKind.BILL_ISSUED, *, at: dt.datetime = NOW) -> None:

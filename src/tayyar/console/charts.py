@@ -1,4 +1,5 @@
-"""The console's pictures as inline SVG: a run's outcome in one bar, held accounts by reason, use against its band.
+"""The console's pictures as inline SVG: a run's outcome in one bar, held accounts by reason, use against its band,
+reach hour by hour.
 
 Owns geometry in whole numbers; classes of console.css give the colours. Never decides words: each chart takes its
 text alternative, and the figures stand beside it in the page. Charts run in reading direction.
@@ -37,6 +38,22 @@ def share_svg(count: int, most: int, *, rtl: bool) -> str:
     return (
         '<svg class="share" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
         f'<rect x="{x}" width="{wide}" height="10"/></svg>'
+    )
+
+
+def columns_svg(counts: Sequence[int], *, rtl: bool, alt: str) -> str:
+    """Columns side by side from the reading side, the tallest 100 high; any count shows at least 2. Hours, days."""
+    most, shapes = max(counts, default=0), []
+    for index, count in enumerate(counts):
+        if count > 0:
+            x = (len(counts) - 1 - index if rtl else index) * 10
+            tall = max(2, count * 100 // most)
+            shapes.append(f'<rect x="{x + 1}" y="{100 - tall}" width="8" height="{tall}"/>')
+    wide = max(len(counts), 1) * 10
+    return (
+        f'<svg class="columns-chart" viewBox="0 0 {wide} 101" preserveAspectRatio="none" role="img"'
+        f' aria-label="{escape(alt)}" focusable="false">{"".join(shapes)}'
+        f'<rect class="track" y="100" width="{wide}" height="1"/></svg>'
     )
 
 

@@ -18,13 +18,11 @@ from tayyar.billing import tasks
 from tayyar.billing.certificate_pdf import certificate_pdf
 from tayyar.billing.models import BillRun
 from tayyar.billing.queries import certificate_of, find_run, run_status
-from tayyar.console import charts, queries
+from tayyar.console import charts, delivery, queries
 from tayyar.console.screen import Screen, staff
 from tayyar.core import audit, clock
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
-from tayyar.notifications.models import MessageState
-from tayyar.notifications.queries import delivery_summary
 from tayyar.tariffs.book import load_book
 
 POLL = "every 2s"
@@ -329,27 +327,11 @@ def _verification(screen: Screen, period: Period) -> dict[str, Any]:
 
 
 def _deliveries(screen: Screen, period: Period) -> dict[str, Any]:
-    summary = delivery_summary(period)
-    most = max(summary.states.values(), default=0)
+    """How far the run's bills are on their way to people; the whole is on a page of its own."""
+    kept = delivery.latest(period)
     return {
-        "deliveries": [
-            {
-                "text": screen.words[f"delivery_{state.name}"],
-                "count": screen.num(summary.states[state.name]),
-                "bar": mark_safe(  # noqa: S308 - numbers only
-                    charts.share_svg(summary.states[state.name], most, rtl=screen.rtl)
-                ),
-            }
-            for state in MessageState
-            if summary.states[state.name]
-        ],
-        "delivery_truth": screen.say(
-            "delivery_truth",
-            total=screen.num(summary.total),
-            doubles=screen.num(summary.possible_duplicates),
-        ),
-        "delivery_failures": [
-            {"code": screen.code(reason or "–"), "count": screen.num(count)}
-            for reason, count in summary.failures.items()
-        ],
+        "deliveries": {
+            **delivery.standing_context(screen, kept.data["standings"]),
+            "as_of": screen.say("as_of", moment=screen.moment(kept.computed_at)),
+        }
     }

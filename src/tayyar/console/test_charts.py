@@ -2,7 +2,7 @@
 
 import re
 
-from tayyar.console.charts import TOP, band_svg, share_svg, stack_svg
+from tayyar.console.charts import TOP, band_svg, columns_svg, share_svg, stack_svg
 
 PARTS = [("billed", 900), ("held", 99), ("rejected", 1)]
 
@@ -32,6 +32,24 @@ def test_a_run_without_accounts_is_an_empty_bar() -> None:
 def test_a_share_is_measured_by_the_largest() -> None:
     assert 'width="250"' in share_svg(25, 100, rtl=False)
     assert 'x="750"' in share_svg(25, 100, rtl=True)
+
+
+def columns(svg: str) -> list[tuple[int, int]]:
+    """(x, height) of the columns, from the left."""
+    return sorted((int(x), int(h)) for x, h in re.findall(r'x="(\d+)" y="\d+" width="8" height="(\d+)"', svg))
+
+
+def test_columns_are_measured_by_the_tallest_and_run_in_reading_direction() -> None:
+    assert columns(columns_svg([50, 0, 200], rtl=False, alt="")) == [(1, 25), (21, 100)]
+    assert columns(columns_svg([50, 0, 200], rtl=True, alt="")) == [(1, 100), (21, 25)]
+
+
+def test_one_bill_beside_a_million_can_be_seen() -> None:
+    assert columns(columns_svg([1_000_000, 1], rtl=False, alt="")) == [(1, 100), (11, 2)]
+
+
+def test_no_hours_are_an_empty_chart() -> None:
+    assert columns(columns_svg([], rtl=True, alt="")) == []
 
 
 def chart(measured: int, *, rtl: bool = False) -> str:

@@ -59,9 +59,11 @@ class ProviderFigures:
     """A provider as all workers see it now. `per_second_milli`: attempts settled in the last minute, thousandths a
     second; the window's counts are those by which its weight moves."""
 
+    number: int
     code: str
     channel: Channel
     weight: int
+    most_weight: int
     is_paused: bool
     per_second_milli: int
     window_sent: int
@@ -169,9 +171,11 @@ def provider_figures(period: Period, *, now: dt.datetime) -> list[ProviderFigure
         settled = dict(cursor.fetchall())
     return [
         ProviderFigures(
+            number=provider.number,
             code=provider.code,
             channel=Channel(provider.channel),
             weight=provider.weight,
+            most_weight=provider.most_weight,
             is_paused=provider.is_paused,
             per_second_milli=settled.get(provider.number, 0) * 1000 // RATE_SECONDS,
             window_sent=provider.window_sent,
