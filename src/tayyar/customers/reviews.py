@@ -75,8 +75,8 @@ def open_reviews() -> QuerySet[ContactReview]:
 
 
 def is_disowned(*, account_id: int, subject: str) -> bool:
-    """Whether somebody said of this document that it is not theirs, and staff did not find otherwise."""
-    said = ContactReview.objects.filter(account_id=account_id, subject=subject)
+    """Whether one whom we told of this document said that it is not theirs, and staff did not find otherwise."""
+    said = ContactReview.objects.filter(account_id=account_id, subject=subject, contact_point__isnull=False)
     return said.exclude(outcome="KEPT").exists()
 
 

@@ -31,8 +31,8 @@ from tayyar.customers.services import remove_contact
 from tayyar.customers.wishes import Wishes
 from tayyar.notifications import proof, services
 from tayyar.notifications.consent_words import WORDS
-from tayyar.notifications.kinds import SPECS, MessageKind
-from tayyar.notifications.models import Reach, ReachHow
+from tayyar.notifications.kinds import BILL_KINDS, SPECS, MessageKind
+from tayyar.notifications.models import Message, MessageState, Reach, ReachHow
 from tayyar.profiles.installation import installed_profile
 
 LINK_DAYS = 400  # how long the links to one's own wishes and delegation open
@@ -131,8 +131,11 @@ def send_code(
 def disown(
     *, account_id: int, bill_number: int, period: Period, contact_point_id: int | None, now: dt.datetime
 ) -> ContactReview:
-    """ "This bill is not mine": the contact point is used no more, evidence that came through it is void, the plan goes
-    on by other ways, and staff look into it. Said twice, it is the same review."""
+    """ "This bill is not mine": the contact point is used no more, evidence that came through it is void, the bill is
+    told again by the ways that are left, and staff look into it. Said twice, it is the same review.
+
+    Without a contact point the link was passed on by somebody whom it had reached: only the review is opened.
+    """
     review, is_new = reviews.open_review(
         account_id=account_id,
         contact_point_id=contact_point_id,
@@ -142,23 +145,42 @@ def disown(
     )
     if not is_new:
         return review
-    reach = Reach.objects.filter(period=period.number, ref=bill_number).first()
-    if reach and _rests_on(reach, review.contact_point):
-        proof.withdraw_reach(period=period, ref=bill_number, now=now)
+    if review.contact_point is not None:
+        reach = Reach.objects.filter(period=period.number, ref=bill_number).first()
+        if reach and _rests_on(reach, review.contact_point):
+            proof.withdraw_reach(period=period, ref=bill_number, now=now)
+            reach = None
+        if reach is None:
+            _tell_again(period, bill_number, review.contact_point, now)
     services.replan_account(account_id=account_id, now=now)
     return review
 
 
-def _rests_on(reach: Reach, contact: ContactPoint | None) -> bool:
+def _tell_again(period: Period, bill_number: int, contact: ContactPoint, now: dt.datetime) -> None:
+    """The bill's message to the person whose contact point that was: from the start, by the ways that are left."""
+    ended = Message.objects.filter(
+        period=period.number, kind__in=BILL_KINDS, ref=bill_number, recipient=contact.recipient
+    ).exclude(
+        state__in=[MessageState.SENDING, MessageState.IN_DOUBT, MessageState.CANCELLED, MessageState.MERGED]
+    )
+    for message in ended:
+        services.resend(
+            period=period,
+            kind=MessageKind(message.kind),
+            ref=bill_number,
+            recipient=contact.recipient,
+            actor="link",
+            now=now,
+        )
+
+
+def _rests_on(reach: Reach, contact: ContactPoint) -> bool:
     """Whether the proof is a view of the link, which does not say whose, or a receipt through this contact point."""
     if reach.how == ReachHow.LINK_VIEW:
         return True
     through = (reach.channel, reach.recipient)
-    return (
-        contact is not None
-        and reach.how in (ReachHow.RECEIPT, ReachHow.READ_RECEIPT)
-        and through == (contact.channel, contact.recipient)
-    )
+    is_receipt = reach.how in (ReachHow.RECEIPT, ReachHow.READ_RECEIPT)
+    return is_receipt and through == (contact.channel, contact.recipient)
 
 
 # ------------------------------------------------------------------------------------------------------------ delegates

@@ -5,13 +5,10 @@ A holder's invitation is confirmed by a code to the holder's own contact point, 
 """
 
 import datetime as dt
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -22,35 +19,16 @@ from tayyar.core import clock, web
 from tayyar.core.links import open_delegate_token
 from tayyar.core.references import with_check
 from tayyar.core.text import format_date
-from tayyar.customers.addresses import AddressMistyped, clean_address, masked_address
-from tayyar.customers.delegates import RELATIONS, DelegateRefused, is_over
+from tayyar.customers.addresses import masked_address
+from tayyar.customers.delegates import DelegateRefused, is_over
 from tayyar.customers.models import Channel, ContactPoint, CustomerAccount, Delegate, DelegateState, Language
 from tayyar.customers.wishes import wishes_of
 from tayyar.notifications import consent
+from tayyar.notifications.consent_forms import Invitation, Mistyped, read_invitation
 from tayyar.portal import people, views
 from tayyar.portal.wishes_views import Person, back_to_wishes, holder_page, personal
 from tayyar.portal.words import WORDS
 from tayyar.profiles.installation import installed_profile
-
-INVITABLE = (Channel.SMS, Channel.WHATSAPP, Channel.EMAIL)
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """What a holder typed, read and checked; every value as text, so that it can be typed again."""
-
-    name: str
-    relation: str
-    channel: str
-    address: str
-    rights: str
-    language: str
-    until: str
-
-    @property
-    def fingerprint(self) -> str:
-        """What the code confirms: these values and no others."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
 
 @csrf_exempt
@@ -63,10 +41,12 @@ def invite(request: HttpRequest, person: Person) -> HttpResponse:
         return views.gone(request)
     typed = {name: request.POST.get(name, "").strip() for name in Invitation.__slots__}
     try:
-        invitation = read_invitation(request.POST)
-    except ValueError as error:
+        invitation = read_invitation(
+            request.POST, today=clock.today(), calling_code=installed_profile().calling_code
+        )
+    except Mistyped as mistyped:
         wanted = wishes_of(account_id=person.account_id)
-        return holder_page(request, person, wanted, problem=words[str(error)], invitation=typed)
+        return holder_page(request, person, wanted, problem=words[str(mistyped)], invitation=typed)
 
     def go_on(_: ContactPoint) -> HttpResponse:
         try:
@@ -94,34 +74,7 @@ def invite(request: HttpRequest, person: Person) -> HttpResponse:
     )
 
 
-def read_invitation(form: QueryDict | Mapping[str, str]) -> Invitation:
-    """The invitation that a form says. ValueError with the key of the words that say what is mistyped."""
-    typed = {name: str(form.get(name, "")).strip() for name in Invitation.__slots__}
-    if not typed["name"] or len(typed["name"]) > 120:
-        raise ValueError("delegate_name_missing")
-    if typed["relation"] not in RELATIONS or typed["rights"] not in ("see", "pay"):
-        raise ValueError("choose_one")
-    if typed["channel"] not in {channel.name for channel in INVITABLE} or typed["language"] not in WORDS:
-        raise ValueError("choose_one")
-    if typed["until"]:
-        try:
-            if dt.date.fromisoformat(typed["until"]) < clock.today():
-                raise ValueError("delegate_refused_PAST")
-        except ValueError as error:
-            raise ValueError("delegate_refused_PAST" if "PAST" in str(error) else "date_mistyped") from None
-    channel = Channel[typed["channel"]]
-    try:
-        typed["address"] = clean_address(
-            typed["address"], channel=channel, calling_code=installed_profile().calling_code
-        )
-    except AddressMistyped:
-        raise ValueError("email_mistyped" if channel == Channel.EMAIL else "phone_mistyped") from None
-    return Invitation(**typed)
-
-
 def _invite(person: Person, invitation: Invitation) -> None:
-    """The last day is a day with; `expires_on` the first without."""
-    last = dt.date.fromisoformat(invitation.until) if invitation.until else None
     consent.invite_delegate(
         account_id=person.account_id,
         name=invitation.name,
@@ -130,7 +83,7 @@ def _invite(person: Person, invitation: Invitation) -> None:
         address=invitation.address,
         may_pay=invitation.rights == "pay",
         language=Language[invitation.language],
-        expires_on=last + dt.timedelta(days=1) if last else None,
+        expires_on=invitation.expires_on,
         actor="holder",
         now=clock.now(),
     )

@@ -34,7 +34,7 @@ def told_of_bill(bill_number: int) -> list[ContactPoint]:
     used = Delivery.objects.filter(
         period=bill_period(bill_number).number, ref=bill_number, contact_point_id__isnull=False
     ).exclude(channel__in=(Channel.CALL, Channel.PAPER))
-    ids = set(used.values_list("contact_point_id", flat=True))
+    ids = {int(id) for id in used.values_list("contact_point_id", flat=True) if id is not None}
     return list(ContactPoint.objects.filter(id__in=ids).order_by("channel", "id"))
 
 
@@ -59,7 +59,7 @@ def shown(contacts: Iterable[ContactPoint], lang: str) -> list[dict[str, Any]]:
             "id": contact.pk,
             "channel": WORDS[lang][f"channel_{Channel(contact.channel).name}"],
             "address": masked_address(
-                crypto.unseal(contact.address_sealed, field=ADDRESS_FIELD), channel=Channel(contact.channel)
+                crypto.unseal(bytes(contact.address_sealed), field=ADDRESS_FIELD), channel=Channel(contact.channel)
             ),
             "recipient": contact.recipient,
         }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -33,6 +33,7 @@ from tayyar.customers.models import (
 )
 from tayyar.customers.wishes import DIGITAL, NothingLeft, Wishes, wishes_of
 from tayyar.notifications import consent
+from tayyar.notifications.consent_forms import Mistyped, read_wishes
 from tayyar.notifications.kinds import BILL_KINDS, MessageKind
 from tayyar.notifications.models import ReachHow
 from tayyar.portal import evidence, people, queries, views
@@ -113,41 +114,9 @@ def _save(request: HttpRequest, person: Person) -> HttpResponse:
         consent.save_wishes(account_id=person.account_id, wishes=wanted, actor="holder", now=clock.now())
     except NothingLeft:
         return holder_page(request, person, wanted, problem=words["wishes_nothing_left"])
-    except ValueError as error:
-        return holder_page(request, person, before, problem=words[str(error)])
+    except Mistyped as mistyped:
+        return holder_page(request, person, before, problem=words[str(mistyped)])
     return back_to_wishes(person, "saved", lang=wanted.language.name)
-
-
-def read_wishes(form: QueryDict, before: Wishes) -> Wishes:
-    """The wishes that a form says. ValueError with the key of the words that say what is mistyped."""
-    first = form.get("first", "")
-    used = set(form.getlist("use"))
-    known = {channel.name for channel in DIGITAL}
-    channels = before.channels if before.channels[:1] == (first,) else (first,) if first in known else ()
-    wanted = {kind for kind in consent.OPTIONAL if kind.name in form.getlist("tell")}
-    language = form.get("language", "")
-    return Wishes(
-        channels=channels,
-        excluded=tuple(channel.name for channel in DIGITAL if channel.name not in used),
-        wants_paper="paper" in form,
-        attaches_pdf="pdf" in form,
-        wants_digest="digest" in form if "holds_many" in form else before.wants_digest,
-        quiet=_quiet(form.get("quiet_from", ""), form.get("quiet_to", "")),
-        opted_out=frozenset(kind.value for kind in consent.OPTIONAL if kind not in wanted),
-        language=Language[language] if language in Language.__members__ else before.language,
-    )
-
-
-def _quiet(start: str, end: str) -> tuple[dt.time, dt.time] | None:
-    if not start and not end:
-        return None
-    try:
-        hours = dt.time.fromisoformat(start), dt.time.fromisoformat(end)
-    except ValueError:
-        raise ValueError("quiet_mistyped") from None
-    if hours[0] == hours[1]:
-        raise ValueError("quiet_equal")
-    return hours
 
 
 def back_to_wishes(person: Person, done: str, *, lang: str | None = None) -> HttpResponse:
