@@ -11,11 +11,6 @@ from tayyar.notifications.ports import Outcome, ReceiptState
 OK: Final = 0x00
 INVALID_COMMAND: Final = 0x03
 WRONG_BIND_STATE: Final = 0x04
-ALREADY_BOUND: Final = 0x05
-SYSTEM_ERROR: Final = 0x08
-BAD_DESTINATION: Final = 0x0B
-BIND_FAILED: Final = 0x0D
-BAD_PASSWORD: Final = 0x0E
 QUEUE_FULL: Final = 0x14
 TOO_FAST: Final = 0x58
 UNKNOWN_ERROR: Final = 0xFF

@@ -31,6 +31,7 @@ from tayyar.gateways.smpp.codec import (
     pack_header,
 )
 from tayyar.gateways.smsc.faults import Faults
+from tayyar.gateways.smsc.rate import Rate
 
 HOST: Final = "127.0.0.1"
 _TICK_SECONDS: Final = 0.005
@@ -69,7 +70,7 @@ class Smsc:
         self._waiting: deque[bytes] = deque()  # receipts that wait for a bind with room
         self._order = itertools.count()
         self._parts: dict[tuple[str, str, bytes], dict[int, bytes]] = {}
-        self._rate = _Rate()
+        self._rate = Rate()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="smsc", daemon=True)
         self._log: TextIO | None = None
@@ -276,37 +277,6 @@ class Smsc:
 
 
 _USUAL: Final = Faults()
-
-
-class _Rate:
-    """How fast messages came: exactly, the most within any second; and by tenths of a second, for drawing."""
-
-    def __init__(self) -> None:
-        self.tenths: Counter[int] = Counter()
-        self.most = 0
-        self._recent: deque[tuple[float, int]] = deque()
-        self._sum = 0
-        self._permitted: deque[float] = deque()
-
-    def add(self, now: float, count: int) -> None:
-        """`count` messages came at `now`."""
-        self.tenths[int(now * 10)] += count
-        recent = self._recent
-        recent.append((now, count))
-        self._sum += count
-        while recent[0][0] <= now - 1:
-            self._sum -= recent.popleft()[1]
-        self.most = max(self.most, self._sum)
-
-    def permits(self, now: float, most: int) -> bool:
-        """Whether one more within this second is no more than `most`; it is counted if so."""
-        permitted = self._permitted
-        while permitted and permitted[0] <= now - 1:
-            permitted.popleft()
-        if len(permitted) >= most:
-            return False
-        permitted.append(now)
-        return True
 
 
 class _Session(asyncio.Protocol):

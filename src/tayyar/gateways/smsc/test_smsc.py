@@ -11,7 +11,8 @@ from tayyar.core.sms_text import encode_sms, with_headers
 from tayyar.gateways.smpp import codec
 from tayyar.gateways.smsc import process
 from tayyar.gateways.smsc.faults import Faults
-from tayyar.gateways.smsc.server import Smsc, _Rate
+from tayyar.gateways.smsc.rate import Rate
+from tayyar.gateways.smsc.server import Smsc
 
 
 class Client:
@@ -75,7 +76,7 @@ def test_above_its_rate_it_throttles():
 
 
 def test_the_most_in_any_second_is_exact():
-    rate = _Rate()
+    rate = Rate()
     for at in (0.0, 0.5, 0.9, 1.2, 1.4, 3.0):  # 0.5, 0.9, 1.2 and 1.4 lie within one second
         rate.add(at, 10)
     assert rate.most == 40
