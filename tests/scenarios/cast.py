@@ -106,6 +106,7 @@ def empty_big_tables() -> None:
         cursor.execute(
             """SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = ANY(ARRAY[
                    'billing_bill', 'ledger_transfer', 'notifications_message', 'notifications_delivery',
+                   'notifications_reach',
                    'metering_meterreading']::regclass[])"""
         )
         for (partition,) in cursor.fetchall():
