@@ -172,6 +172,7 @@ def _message(screen: Screen, message: HistoryMessage, names: dict[int, str]) -> 
         "bill": screen.code(message.ref) if message.is_bill else "",
         "to": to,
         "state": words[f"delivery_{message.state.name}"],
+        "state_code": message.state.name,
         "created": screen.moment(message.created_at),
         "next": screen.say("message_next", moment=screen.moment(message.next_at))
         if waits and message.next_at
