@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from tayyar.core.arrays import ints, texts, times
 from tayyar.customers.models import Channel, ContactMark, Language
 from tayyar.customers.services import mark_contacts
 from tayyar.notifications import people, rules, walk
@@ -28,6 +29,7 @@ _GATES_OPEN = dt.timedelta(days=62)
 KEPT_PAYLOADS = dt.timedelta(days=7)
 KEPT_EARLY_RECEIPTS = dt.timedelta(days=8)  # WhatsApp repeats its webhooks for up to seven days
 
+_LANGUAGES = {language.value: language.name for language in Language}
 STATES: dict[str, Any] = {state.name: state.value for state in MessageState}
 
 
@@ -224,12 +226,12 @@ def _settle(
         _SETTLE,
         _arrays(period, kind, ended)
         | {
-            "states": [s.delivery.value for s in settled],
-            "message_states": [None if s.message is None else s.message.value for s in settled],
-            "next_ats": [s.next_at for s in settled],
-            "reasons": [result.reason[:40] for result in ended],
-            "provider_refs": [result.provider_ref[:120] for result in ended],
-            "segments": charged,
+            "states": ints(s.delivery.value for s in settled),
+            "message_states": ints(None if s.message is None else s.message.value for s in settled),
+            "next_ats": times(s.next_at for s in settled),
+            "reasons": texts(result.reason[:40] for result in ended),
+            "provider_refs": texts(result.provider_ref[:120] for result in ended),
+            "segments": ints(charged),
             "cost_micro": cost_micro,
             "now": now,
         },
@@ -290,7 +292,7 @@ def abandon(*, worker: str) -> int:
 
 def _language(number: int) -> str:
     """The language's code; Arabic for a number nobody knows, as one odd row must not stop the queue."""
-    return Language(number).name if number in Language.values else Language.ar.name
+    return _LANGUAGES.get(number, Language.ar.name)
 
 
 def _step(plan: Sequence[Step], number: int, channel: Channel) -> Step:
@@ -308,10 +310,10 @@ def _arrays(period: int, kind: int, results: Sequence[SendResult]) -> dict[str, 
     return STATES | {
         "period": period,
         "kind": kind,
-        "refs": [key.ref for key in keys],
-        "recipients": [key.recipient for key in keys],
-        "channels": [key.channel for key in keys],
-        "attempts": [key.attempt for key in keys],
+        "refs": ints(key.ref for key in keys),
+        "recipients": ints(key.recipient for key in keys),
+        "channels": ints(key.channel for key in keys),
+        "attempts": ints(key.attempt for key in keys),
     }
 
 

@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tayyar.core.arrays import ints
 from tayyar.notifications.plans import NO_WISH, DeliveryRules, Wish, read_rules
 from tayyar.profiles import Profile
 from tayyar.profiles.installation import installed_profile
@@ -37,8 +38,8 @@ def wishes_of(cursor: Any, accounts: Iterable[int]) -> dict[int, Wish]:
     """The wishes of those accounts that have any."""
     cursor.execute(
         """SELECT account_id, channels::text, excluded::text, plans::text, wants_paper
-             FROM customers_preference WHERE account_id = ANY(%s)""",
-        [list(set(accounts))],
+             FROM customers_preference WHERE account_id = ANY(%s::bigint[])""",
+        [ints(set(accounts))],
     )
     return {
         account: wish(_json(channels), _json(excluded), _json(plans), paper)
@@ -54,7 +55,7 @@ def masks_of(cursor: Any, people: Sequence[tuple[int, int]]) -> dict[tuple[int, 
              JOIN unnest(%s::bigint[], %s::smallint[]) AS p (account_id, recipient) USING (account_id, recipient)
             WHERE c.is_active AND c.verified_at IS NOT NULL
             GROUP BY c.account_id, c.recipient""",
-        [[account for account, _ in people], [recipient for _, recipient in people]],
+        [ints(account for account, _ in people), ints(recipient for _, recipient in people)],
     )
     return {(account, recipient): mask for account, recipient, mask in cursor.fetchall()}
 

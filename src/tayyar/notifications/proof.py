@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from tayyar.core.arrays import ints, texts, times
 from tayyar.core.partitions import ensure_partition
 from tayyar.core.periods import Period
 from tayyar.customers.models import Channel
@@ -99,19 +100,19 @@ def write_reach(cursor: Any, *, period: int, found: Sequence[Evidence]) -> int:
            ON CONFLICT DO NOTHING""",
         {
             "period": period,
-            "refs": [e.ref for e in found],
-            "kinds": [e.kind for e in found],
-            "accounts": [e.account_id for e in found],
-            "hows": [e.how.value for e in found],
-            "channels": [e.channel for e in found],
-            "recipients": [e.recipient for e in found],
-            "ats": [e.at for e in found],
-            "witnesses": [e.witness for e in found],
+            "refs": ints(e.ref for e in found),
+            "kinds": ints(e.kind for e in found),
+            "accounts": ints(e.account_id for e in found),
+            "hows": ints(e.how.value for e in found),
+            "channels": ints(e.channel for e in found),
+            "recipients": ints(e.recipient for e in found),
+            "ats": times(e.at for e in found),
+            "witnesses": texts(e.witness for e in found),
         },
     )
     first = int(cursor.rowcount)
     if MessageBatch.objects.filter(period=period, has_digests=True).exists():
-        cursor.execute(_FOR_MERGED, {"period": period, "refs": [e.ref for e in found]})
+        cursor.execute(_FOR_MERGED, {"period": period, "refs": ints(e.ref for e in found)})
     return first
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from tayyar.core import crypto
+from tayyar.core.arrays import ints, texts, times
 from tayyar.customers.models import ContactMark
 from tayyar.customers.services import mark_contacts
 from tayyar.notifications import people, rules, walk
@@ -155,7 +156,7 @@ def _by_key(cursor: Any, number: int, period: int, keys: Sequence[DeliveryKey]) 
               JOIN unnest(%s::smallint[], %s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[])
                      AS k (kind, ref, recipient, channel, attempt) USING (kind, ref, recipient, channel, attempt)
              WHERE d.period = %s AND d.provider = %s FOR UPDATE OF d""",
-        [*map(list, list(zip(*keys, strict=True))[1:]), period, number],
+        [*map(ints, list(zip(*keys, strict=True))[1:]), period, number],
     )
     return list(cursor.fetchall())
 
@@ -163,9 +164,9 @@ def _by_key(cursor: Any, number: int, period: int, keys: Sequence[DeliveryKey]) 
 def _by_ref(cursor: Any, number: int, period: int, refs: Sequence[str]) -> list[Any]:
     cursor.execute(
         f"""SELECT {_COLUMNS} FROM notifications_delivery d
-             WHERE d.period = %s AND d.provider_ref = ANY(%s) AND d.provider_ref <> '' AND d.provider = %s
+             WHERE d.period = %s AND d.provider_ref = ANY(%s::text[]) AND d.provider_ref <> '' AND d.provider = %s
                FOR UPDATE""",
-        [period, list(refs), number],
+        [period, texts(refs), number],
     )
     return list(cursor.fetchall())
 
@@ -246,14 +247,14 @@ def _move_deliveries(
                 "period": period,
                 "kind": kind,
                 "now": now,
-                "refs": [key.ref for key, _, _ in moved],
-                "recipients": [key.recipient for key, _, _ in moved],
-                "channels": [key.channel for key, _, _ in moved],
-                "attempts": [key.attempt for key, _, _ in moved],
-                "states": [state.value for _, state, _ in moved],
-                "ats": [match.receipt.at or now for _, _, match in moved],
-                "reasons": [match.receipt.reason[:40] for _, _, match in moved],
-                "provider_refs": [match.receipt.provider_ref[:120] for _, _, match in moved],
+                "refs": ints(key.ref for key, _, _ in moved),
+                "recipients": ints(key.recipient for key, _, _ in moved),
+                "channels": ints(key.channel for key, _, _ in moved),
+                "attempts": ints(key.attempt for key, _, _ in moved),
+                "states": ints(state.value for _, state, _ in moved),
+                "ats": times(match.receipt.at or now for _, _, match in moved),
+                "reasons": texts(match.receipt.reason[:40] for _, _, match in moved),
+                "provider_refs": texts(match.receipt.provider_ref[:120] for _, _, match in moved),
             },
         )
     if costs:
@@ -285,7 +286,7 @@ def _move_messages(
              FROM notifications_message m
              JOIN unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient) USING (ref, recipient)
             WHERE m.period = %s AND m.kind = %s FOR UPDATE OF m""",
-        [[key.ref for key, _, _ in moved], [key.recipient for key, _, _ in moved], period, kind],
+        [ints(key.ref for key, _, _ in moved), ints(key.recipient for key, _, _ in moved), period, kind],
     )
     messages = {(row[0], row[1]): (S(row[2]), row[3], row[4]) for row in cursor.fetchall()}
     plans = people.delivery_rules()
@@ -337,13 +338,14 @@ def _move_messages(
                 (key.ref, key.recipient)
             )
     if updates:
+        columns: list[Any] = list(zip(*updates, strict=True))
         cursor.execute(
             """UPDATE notifications_message m
                   SET state = r.state, next_at = CASE WHEN r.is_over THEN NULL ELSE coalesce(r.next_at, m.next_at) END
-                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::boolean[], %s::timestamptz[])
+                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::int[]::boolean[], %s::timestamptz[])
                         AS r (ref, recipient, state, is_over, next_at)
                 WHERE m.period = %s AND m.kind = %s AND m.ref = r.ref AND m.recipient = r.recipient""",
-            [*map(list, zip(*updates, strict=True)), period, kind],
+            [*map(ints, columns[:4]), times(columns[4]), period, kind],
         )
     if again:  # the same step once more: there may be another contact point
         cursor.execute(

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tayyar.core.arrays import ints
 from tayyar.customers.models import Channel
 from tayyar.notifications import people, rules
 from tayyar.notifications.kinds import BILL_KINDS
@@ -33,7 +34,7 @@ def advance(
              JOIN unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient) USING (ref, recipient)
             WHERE m.period = %s AND m.kind = %s
               FOR UPDATE OF m""",
-        [[ref for ref, _ in keys], [recipient for _, recipient in keys], period, kind],
+        [ints(ref for ref, _ in keys), ints(recipient for _, recipient in keys), period, kind],
     )
     rows = [row for row in cursor.fetchall() if row[5] not in rules.CLOSED]
     plans = people.delivery_rules()
@@ -58,7 +59,7 @@ def advance(
                  FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[])
                         AS n (ref, recipient, state, step, channel)
                 WHERE m.period = %s AND m.kind = %s AND m.ref = n.ref AND m.recipient = n.recipient""",
-            [*map(list, zip(*moves, strict=True)), period, kind],
+            [*map(ints, zip(*moves, strict=True)), period, kind],
         )
     if ends:
         _end(cursor, period, kind, ends)
@@ -76,14 +77,14 @@ def _end(cursor: Any, period: int, kind: int, keys: Iterable[tuple[int, int]]) -
                             WHERE d.period = %s AND d.kind = %s AND d.ref = k.ref AND d.recipient = k.recipient) AS best
                      FROM unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient)) d
             WHERE m.period = %s AND m.kind = %s AND m.ref = d.ref AND m.recipient = d.recipient""",
-        [[state.value for state in TAKEN], period, kind, list(refs), list(recipients), period, kind],
+        [[state.value for state in TAKEN], period, kind, ints(refs), ints(recipients), period, kind],
     )
 
 
 def _reached(cursor: Any, period: int, refs: Sequence[int]) -> dict[int, int]:
     """Of these bills those with proof, and which recipient it reached."""
     cursor.execute(
-        "SELECT ref, recipient FROM notifications_reach WHERE period = %s AND ref = ANY(%s)",
-        [period, list(refs)],
+        "SELECT ref, recipient FROM notifications_reach WHERE period = %s AND ref = ANY(%s::bigint[])",
+        [period, ints(refs)],
     )
     return dict(cursor.fetchall())
