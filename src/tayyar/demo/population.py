@@ -23,7 +23,7 @@ from tayyar.core.frames import Shape, write_frame
 from tayyar.core.partitions import ensure_partition
 from tayyar.core.periods import Period
 from tayyar.core.progress import progress
-from tayyar.customers.models import FIRST_ACCOUNT_ID
+from tayyar.customers.models import FIRST_ACCOUNT_ID, Channel
 from tayyar.demo.bulk import indexes_put_aside
 from tayyar.profiles import Profile
 
@@ -88,6 +88,8 @@ class World:
     streets: list[str]
     first: list[str]
     family: list[str]
+    contacts: dict[str, int]  # permille with a telephone; of these on WhatsApp; with an e-mail address
+    phone: tuple[str, int]  # how a mobile number begins, and how many digits follow
 
 
 def world(profile: Profile) -> World:
@@ -223,7 +225,7 @@ def _block(
             }
         ),
     )
-    _copy_text(connection, "customers_contactpoint", _contacts(draw, accounts, opened))
+    _copy_text(connection, "customers_contactpoint", _contacts(setting, draw, accounts, opened))
     write_frame(
         connection,
         "ledger_ledgeraccount",
@@ -262,26 +264,49 @@ def _people(setting: World, draw: np.random.Generator, customers: "np.ndarray[An
         + " "
         + pl.Series(family[draw.integers(0, len(family), n)])
     )
-    return pl.DataFrame({"id": unique, "kind": ["PERSON"] * n, "name": name, "is_citizen": [True] * n})
+    return pl.DataFrame(
+        {
+            "id": unique,
+            "kind": ["PERSON"] * n,
+            "name": name,
+            "is_citizen": [True] * n,
+            "wants_digest": [False] * n,
+        }
+    )
 
 
 def _contacts(
-    draw: np.random.Generator, accounts: "np.ndarray[Any, Any]", opened: "np.ndarray[Any, Any]"
+    setting: World,
+    draw: np.random.Generator,
+    accounts: "np.ndarray[Any, Any]",
+    opened: "np.ndarray[Any, Any]",
 ) -> pl.DataFrame:
-    """Nine in ten accounts have an e-mail address."""
-    chosen = accounts[draw.integers(0, 10, len(accounts)) < 9]
+    """Verified contact points, by the world's shares. Who uses WhatsApp has the telephone number there, too."""
     verified = str(opened.max()) + " 09:00:00+00"
-    addresses = [f"customer{account}@mail.example" for account in chosen.tolist()]
+    prefix, digits = setting.phone
+    rows: list[tuple[int, int, str]] = []
+    luck = draw.integers(0, 1000, (len(accounts), 3))
+    for account, (phone, whatsapp, mail) in zip(accounts.tolist(), luck.tolist(), strict=True):
+        number = f"{prefix}{(account - FIRST_ACCOUNT_ID + 1) % 10**digits:0{digits}d}"
+        if phone < setting.contacts["SMS"]:
+            rows.append((account, Channel.SMS.value, number))
+            if whatsapp < setting.contacts["WHATSAPP"]:
+                rows.append((account, Channel.WHATSAPP.value, number))
+        if mail < setting.contacts["EMAIL"]:
+            rows.append((account, Channel.EMAIL.value, f"customer{account}@mail.example"))
+    ids, channels, addresses = zip(*rows, strict=True) if rows else ((), (), ())
     return pl.DataFrame(
         {
-            "account_id": chosen,
-            "channel": np.zeros(len(chosen), np.int16),
+            "account_id": ids,
+            "recipient": [0] * len(rows),
+            "channel": channels,
             "address_sealed": ["\\x" + crypto.seal(text, field=ADDRESS_FIELD).hex() for text in addresses],
             "address_hash": [
                 "\\x" + crypto.lookup_hash(text, field=ADDRESS_FIELD).hex() for text in addresses
             ],
-            "verified_at": [verified] * len(chosen),
-            "is_active": [True] * len(chosen),
+            "verified_at": [verified] * len(rows),
+            "is_active": [True] * len(rows),
+            "mark": pl.Series([""] * len(rows), dtype=pl.String),
         }
     )
 
