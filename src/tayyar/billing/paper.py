@@ -4,10 +4,11 @@ Reads bills and addresses, orders them for walking, keeps the files in the data 
 a sheet is decided by notifications/sheets.py; how they look, by documents/paper.py.
 """
 
+import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tayyar.billing.documents.paper import PaperBill, PaperSheet, render_list, render_paper
@@ -92,6 +93,34 @@ def print_folder() -> Path:
 def sheet_file(sheet: Sheet, part: str, lang: str, *, folder: Path) -> Path:
     """The path of one of a sheet's two files (BILLS, LIST) in `folder`."""
     return folder / f"{Period.from_number(sheet.period)}-sheet-{sheet.pk}-{part}.{lang}.pdf"
+
+
+@contextlib.contextmanager
+def counted(sheet: Sheet, lang: str) -> Iterator[Callable[[int], None]]:
+    """A `done` for `print_sheet` that leaves its count where `print_progress` finds it; gone at the end."""
+    path, steps = _progress_file(sheet, lang), 0
+
+    def done(count: int) -> None:
+        nonlocal steps
+        steps += count
+        path.write_text(str(steps // 2))
+
+    try:
+        yield done
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def print_progress(sheet: Sheet, lang: str) -> int:
+    """How many bills of a print under way are done, reading a bill and setting it being half of it each."""
+    try:
+        return int(_progress_file(sheet, lang).read_text() or 0)
+    except FileNotFoundError:
+        return 0
+
+
+def _progress_file(sheet: Sheet, lang: str) -> Path:
+    return print_folder() / f"{sheet.pk}.{lang}.progress"
 
 
 def _write(path: Path, data: bytes) -> None:

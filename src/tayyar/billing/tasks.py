@@ -85,3 +85,30 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
     """Give the jobs of workers that died to those that live."""
     for job in await context.app.job_manager.get_stalled_jobs():
         await context.app.job_manager.retry_job(job)
+
+
+@app.task(queue=QUEUE, name="print_sheet")
+def print_sheet(sheet_id: int, lang: str, actor: str) -> None:
+    """Print a sheet of paper into this machine's data folder, where the console finds it."""
+    from tayyar.billing import paper
+    from tayyar.notifications.sheets import find_sheet
+
+    sheet = find_sheet(sheet_id=sheet_id)
+    with paper.counted(sheet, lang) as done:
+        paper.print_sheet(sheet, lang=lang, folder=paper.print_folder(), done=done)
+    audit.record(actor=actor, action="SHEET_PRINTED", subject=str(sheet), now=clock.now(), language=lang)
+
+
+def ask_for_print(*, sheet_id: int, lang: str, actor: str) -> None:
+    """Have a worker print the sheet, unless one was asked already."""
+    if not is_printing(sheet_id=sheet_id, lang=lang):
+        print_sheet.defer(sheet_id=sheet_id, lang=lang, actor=actor)
+
+
+def is_printing(*, sheet_id: int, lang: str) -> bool:
+    """Whether a print of the sheet waits for a worker, or is in work."""
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    return ProcrastinateJob.objects.filter(
+        task_name="print_sheet", args__sheet_id=sheet_id, args__lang=lang, status__in=("todo", "doing")
+    ).exists()
