@@ -50,11 +50,11 @@ def test_every_template_is_listed_by_channel_and_language(desk: Page, site: Site
 def test_the_preview_follows_the_typing_with_length_and_parts(desk: Page, site: Site) -> None:
     desk.goto(f"{site.url}/console/{SMS}/en?lang=en")
     expect(desk.locator("#preview")).to_contain_text("GSM-7")
-    desk.fill("[name=text]", "Bill ✓ $amount_text by $due_day_text: $url")
+    desk.fill("[name=text]", "Bill ✓ {amount_text} by {due_day_text}: {url}")
     expect(desk.locator("#preview")).to_contain_text("Bill ✓ 276.00 SAR by 11 December: https://")
     expect(desk.locator("#preview")).to_contain_text("UCS-2")
-    desk.fill("[name=text]", "Bill $amount_text by $due_dy_text")
-    expect(desk.locator("#preview .notice")).to_contain_text("$due_dy_text")
+    desk.fill("[name=text]", "Bill {amount_text} by {due_dy_text}")
+    expect(desk.locator("#preview .notice")).to_contain_text("{due_dy_text}")
 
 
 def test_the_preview_with_a_real_bill_is_audited_once_however_much_is_typed(desk: Page, site: Site) -> None:
@@ -66,7 +66,7 @@ def test_the_preview_with_a_real_bill_is_audited_once_however_much_is_typed(desk
     desk.goto(f"{site.url}/console/{SMS}/ar?lang=en")
     desk.fill("[name=account]", str(with_check(bill.account_id)))
     expect(desk.locator("#preview .bubble")).to_contain_text(shown)
-    desk.fill("[name=text]", "كهرباء $amount_text حتى $due_day_text $url")
+    desk.fill("[name=text]", "كهرباء {amount_text} حتى {due_day_text} {url}")
     expect(desk.locator("#preview .bubble")).to_contain_text(f"كهرباء {shown}")
     looks = AuditEntry.objects.filter(action="TEMPLATE_PREVIEWED", subject=f"account:{bill.account_id}")
     assert looks.count() == 1 and looks[0].detail == {"template": "bill_issued"}
@@ -82,11 +82,11 @@ def test_a_mistyped_account_is_explained_and_shows_samples(desk: Page, site: Sit
 def test_saved_words_become_a_version_and_the_old_ones_can_be_brought_back(desk: Page, site: Site) -> None:
     desk.goto(f"{site.url}/console/{SMS}/fr?lang=en")
     before = desk.input_value("[name=text]")
-    desk.fill("[name=text]", "Facture $amount_text, $due_day_text : $url")
+    desk.fill("[name=text]", "Facture {amount_text}, {due_day_text} : {url}")
     desk.get_by_role("button", name="Save and send these words").click()
     expect(desk.locator("[role=status]")).to_contain_text("Version 1 is saved")
     assert TemplateVersion.objects.get(language=3, version=1).words == {
-        "text": "Facture $amount_text, $due_day_text : $url"
+        "text": "Facture {amount_text}, {due_day_text} : {url}"
     }
     desk.get_by_role("link", name="Look: as it came").click()
     assert desk.input_value("[name=text]") == before
@@ -101,11 +101,11 @@ def test_saved_words_become_a_version_and_the_old_ones_can_be_brought_back(desk:
 
 def test_words_without_the_amount_are_refused_and_kept(desk: Page, site: Site) -> None:
     desk.goto(f"{site.url}/console/{SMS}/en?lang=en")
-    desk.fill("[name=text]", "Your bill, $due_day_text: $url")
+    desk.fill("[name=text]", "Your bill, {due_day_text}: {url}")
     desk.get_by_role("button", name="Save and send these words").click()
     assert desk.locator("[role=alert]").inner_text() == "Not saved"
-    expect(desk.locator("#preview")).to_contain_text("$amount_text")
-    assert desk.input_value("[name=text]") == "Your bill, $due_day_text: $url"
+    expect(desk.locator("#preview")).to_contain_text("{amount_text}")
+    assert desk.input_value("[name=text]") == "Your bill, {due_day_text}: {url}"
     assert not TemplateVersion.objects.filter(language=2).exists()
 
 
@@ -116,7 +116,7 @@ def test_who_may_not_act_looks_but_cannot_save(page: Page, site: Site) -> None:
     token = page.locator("form.editor [name=csrfmiddlewaretoken]").input_value()
     answer = page.request.post(
         f"{site.url}/console/{SMS}/en/save",
-        form={"csrfmiddlewaretoken": token, "text": "Bill $amount_text $due_day_text $url"},
+        form={"csrfmiddlewaretoken": token, "text": "Bill {amount_text} {due_day_text} {url}"},
         headers={"Referer": page.url},
     )
     assert answer.status == 403
@@ -128,16 +128,16 @@ def test_the_preview_works_without_script(desk: Page, site: Site) -> None:
     context.add_cookies(desk.context.cookies())  # type: ignore[arg-type]
     plain = context.new_page()
     plain.goto(f"{site.url}/console/{SMS}/en?lang=en")
-    plain.fill("[name=text]", "Plain $amount_text, $due_day_text $url")
+    plain.fill("[name=text]", "Plain {amount_text}, {due_day_text} {url}")
     plain.get_by_role("button", name="Show the preview").click()
     assert "Plain 276.00 SAR, 11 December" in plain.locator("#preview").inner_text()
-    assert plain.input_value("[name=text]") == "Plain $amount_text, $due_day_text $url"
+    assert plain.input_value("[name=text]") == "Plain {amount_text}, {due_day_text} {url}"
     context.close()
 
 
 def test_hostile_words_stay_words_in_the_preview(desk: Page, site: Site) -> None:
     desk.goto(f"{site.url}/console/{SMS}/en?lang=en")
-    desk.fill("[name=text]", "<img src=x onerror=alert(1)> $amount_text $due_day_text $url")
+    desk.fill("[name=text]", "<img src=x onerror=alert(1)> {amount_text} {due_day_text} {url}")
     expect(desk.locator("#preview .bubble")).to_contain_text("<img src=x onerror=alert(1)>")
     assert desk.locator("#preview img").count() == 0
 

@@ -10,6 +10,8 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from tayyar.billing.documents.words import LANGUAGE_NAMES
@@ -28,6 +30,7 @@ from tayyar.notifications.words import Words
 
 _ONE_LINE = frozenset({"subject", "headline", "number", "button", "template", "header", "title"})
 _CODES = frozenset({"template", "header"})  # not for a reader: left to right in any language
+_ROWS = {"text": 5, "body": 5, "script": 6, "details": 4}
 _SESSION_KEY = "template_preview"
 
 
@@ -200,13 +203,13 @@ def _page(
         "fields": [
             {
                 "name": field,
-                "label": screen.words[f"tpl_field_{field}"],
+                "label": screen.words[_label(channel, field)],
                 "text": words.get(field, ""),
                 "is_line": field in _ONE_LINE,
                 "is_free": is_free,
                 "lang": "en" if field in _CODES else language,
                 "dir": "ltr" if field in _CODES or language not in RTL_LANGUAGES else "rtl",
-                "rows": 8 if field in ("body", "script", "text") else 4,
+                "rows": _ROWS.get(field, 2),
             }
             for field, is_free in words_of.FIELDS[channel].items()
         ],
@@ -214,7 +217,7 @@ def _page(
         "required": _required(screen, template, channel),
         "variables": [
             {
-                "name": f"${one}",
+                "name": f"{{{one}}}",
                 "explain": known[one].explain[screen.lang],
                 "sample": known[one].sample[language],
             }
@@ -233,17 +236,22 @@ def _page(
     return screen.page("console/template.html", context, status=status)
 
 
-def _required(screen: Screen, template: str, channel: Channel) -> str:
+def _label(channel: Channel, field: str) -> str:
+    """The key of a text's name; WhatsApp's button has its words at WhatsApp, only its link's end is ours."""
+    return "tpl_field_suffix" if (channel, field) == (Channel.WHATSAPP, "button") else f"tpl_field_{field}"
+
+
+def _required(screen: Screen, template: str, channel: Channel) -> SafeString | str:
     """What the words may not leave out."""
-    spec = variables.TEMPLATES[template]
-    groups = [" / ".join(f"${one}" for one in group) for group in spec.must_say]
+    spec, comma = variables.TEMPLATES[template], "، " if screen.rtl else ", "
+    groups = [
+        format_html_join(" / ", '<code dir="ltr">{}</code>', ((f"{{{one}}}",) for one in group))
+        for group in spec.must_say
+    ]
     if spec.has_link and channel in (Channel.SMS, Channel.WHATSAPP, Channel.EMAIL):
-        groups.append(screen.words["tpl_required_link"])
-    return (
-        screen.say("tpl_required", names="، ".join(groups) if screen.rtl else ", ".join(groups))
-        if groups
-        else ""
-    )
+        groups.append(format_html("{}", screen.words["tpl_required_link"]))
+    names = format_html_join(comma, "{}", ((group,) for group in groups))
+    return screen.say("tpl_required", names=names) if groups else ""
 
 
 def _history(

@@ -6,6 +6,8 @@ Reads only; the view records whose data was looked at. Never stores words. Next:
 from dataclasses import replace
 from typing import Any
 
+from django.utils.html import format_html_join
+
 from tayyar.billing.models import Bill
 from tayyar.console import queries
 from tayyar.console.screen import Screen
@@ -104,7 +106,11 @@ def preview(
                 else "",
             }
         if isinstance(message, WhatsAppContent):
-            names = ", ".join(f"{{{{{n}}}}} = ${name}" for n, name in enumerate(compiled.parameters, 1))
+            names = format_html_join(
+                " ",
+                '<code dir="ltr">{}</code>',
+                ((f"{{{{{n}}}}} = {name}",) for n, name in enumerate(compiled.parameters, 1)),
+            )
             shown["parameters"] = screen.say(
                 "tpl_approval", parameters=names or screen.words["tpl_no_parameters"]
             )

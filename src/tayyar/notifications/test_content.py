@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import string
 
 import pytest
 
@@ -94,7 +93,7 @@ def test_every_template_renders_its_samples_in_every_channel(template: str, lang
         shown = repr(content)
         for group in variables.TEMPLATES[template].must_say:
             assert any(facts.values[name] in shown for name in group), (channel, group)
-        assert not re.search(r"\$[a-z]|%\(", shown)
+        assert not re.search(r"\{[a-z]|%\(", shown)
         if variables.TEMPLATES[template].has_link:
             assert "AABtC7mdE9ILP7DwZ5b8aPqk3vXyT0NnRw2s" in shown
 
@@ -162,7 +161,7 @@ def test_the_page_has_one_button_one_large_number_and_its_direction(language: st
     assert page.count("<a href=") == 1 and 'href="https://bills.example/b/AAAA"' in page
     assert page.count("font-size:40px") == 1
     assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in page
-    assert "$" not in page and "<!--" not in page and "%%" not in page
+    assert "{" not in page and "<!--" not in page and "%%" not in page
     assert not re.search(r"(?:margin|padding|text-align)[^;]*(?:-left|-right|:left|:right)", page)
 
 
@@ -175,9 +174,9 @@ def test_values_are_escaped_in_html_and_not_in_text() -> None:
 
 
 def test_a_value_that_looks_like_a_variable_is_only_text() -> None:
-    facts = with_values(amount_text="$url %(url)s 100%")
-    assert "$url %(url)s 100%، تُدفع" in sms(facts)
-    assert "$url %(url)s 100%" in mail(facts).html
+    facts = with_values(amount_text="{url} %(url)s 100%")
+    assert "{url} %(url)s 100%، تُدفع" in sms(facts)
+    assert "{url} %(url)s 100%" in mail(facts).html
 
 
 def test_a_mail_without_link_has_no_button() -> None:
@@ -255,17 +254,17 @@ def test_a_language_without_template_is_refused_naming_the_file() -> None:
     ("channel", "change", "code"),
     [
         (Channel.SMS, {"text": ""}, "EMPTY"),
-        (Channel.SMS, {"text": "$amount_text, $due_day_text"}, "NO_LINK"),
-        (Channel.SMS, {"text": "$amount_text $url"}, "MUST_SAY"),
-        (Channel.SMS, {"text": "$amont_text $due_day_text $url"}, "UNKNOWN_VARIABLE"),
-        (Channel.SMS, {"text": "$amount_text $due_day_text $url 5 $ 3"}, "STRAY_DOLLAR"),
+        (Channel.SMS, {"text": "{amount_text}, {due_day_text}"}, "NO_LINK"),
+        (Channel.SMS, {"text": "{amount_text} {url}"}, "MUST_SAY"),
+        (Channel.SMS, {"text": "{amont_text} {due_day_text} {url}"}, "UNKNOWN_VARIABLE"),
+        (Channel.SMS, {"text": "{amount_text} {due_day_text} {url} 5 { 3"}, "STRAY_BRACE"),
         (Channel.SMS, {"txt": "x"}, "UNKNOWN_FIELD"),
         (Channel.EMAIL, {"details": "no label"}, "DETAIL_WITHOUT_LABEL"),
         (Channel.EMAIL, {"button": ""}, "NO_LINK"),
         (Channel.WHATSAPP, {"template": "Bill Issued"}, "BAD_NAME"),
         (Channel.WHATSAPP, {"header": "IMAGE"}, "BAD_HEADER"),
-        (Channel.WHATSAPP, {"body": "x $amount_text by $due_date_text."}, "VARIABLE_AT_END"),
-        (Channel.WHATSAPP, {"body": "x $amount_text $due_date_text " + "x" * 1024}, "BODY_TOO_LONG"),
+        (Channel.WHATSAPP, {"body": "x {amount_text} by {due_date_text}."}, "VARIABLE_AT_END"),
+        (Channel.WHATSAPP, {"body": "x {amount_text} {due_date_text} " + "x" * 1024}, "BODY_TOO_LONG"),
     ],
 )
 def test_words_that_cannot_be_used_are_named(channel: Channel, change: dict[str, str], code: str) -> None:
@@ -276,8 +275,9 @@ def test_words_that_cannot_be_used_are_named(channel: Channel, change: dict[str,
     assert words.explain(found[0])
 
 
-def test_a_pattern_says_what_string_template_says() -> None:
-    text = "100% of ${amount_text}, $$5 & $url <b>"
+def test_a_pattern_fills_variables_in_and_leaves_every_other_sign_as_it_is() -> None:
+    text = "100% of {amount_text}, {{5}} & $ {url} <b>"
     values = {"amount_text": "7", "url": "u"}
-    assert words.pattern(text) % values == string.Template(text).substitute(values)
-    assert words.pattern(text, escaped=True) % values == "100% of 7, $5 &amp; u &lt;b&gt;"
+    assert words.pattern(text) % values == "100% of 7, {5} & $ u <b>"
+    assert words.pattern(text, escaped=True) % values == "100% of 7, {5} &amp; $ u &lt;b&gt;"
+    assert words.variables_of(text + "{url}") == ("amount_text", "url")

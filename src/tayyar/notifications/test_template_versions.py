@@ -19,7 +19,7 @@ from tayyar.notifications.template_versions import edited_versions, save_version
 
 pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 2, 8, tzinfo=dt.UTC)
-TEXT = "كهرباء $month_text: $amount_text حتى $due_day_text $url"
+TEXT = "كهرباء {month_text}: {amount_text} حتى {due_day_text} {url}"
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +113,8 @@ def test_going_back_is_saving_the_old_words_as_the_newest() -> None:
 
 
 def test_words_that_leave_the_amount_out_are_not_saved() -> None:
-    with pytest.raises(UserError, match=r"bill_issued for SMS in ar was not saved: .*\$amount_text"):
-        save("فاتورة $due_day_text $url")
+    with pytest.raises(UserError, match=r"bill_issued for SMS in ar was not saved: .*{amount_text}"):
+        save("فاتورة {due_day_text} {url}")
     assert not TemplateVersion.objects.exists() and not AuditEntry.objects.exists()
 
 
@@ -125,7 +125,7 @@ def test_a_stored_version_that_no_longer_fits_its_variables_is_not_sent() -> Non
         channel=Channel.SMS,
         language=Language.ar,
         version=1,
-        words={"text": "$amount_text $due_day_text $gone $url"},
+        words={"text": "{amount_text} {due_day_text} {gone} {url}"},
         written_at=NOW,
         written_by="user:8",
     )

@@ -7,7 +7,6 @@ use. Next: templates.py renders with them, template_versions.py stores edited on
 import functools
 import html
 import re
-import string
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +38,9 @@ _LINK_IN: Mapping[Channel, tuple[str, str]] = {  # the text in which it may stan
 DOCUMENT = "DOCUMENT"  # a WhatsApp template's header that carries the bill's PDF
 _WHATSAPP_NAME = re.compile(r"[a-z0-9_]{1,512}")
 _WHATSAPP_BODY = 1024
-_VARIABLE_AT_END = re.compile(r"^\s*\$[a-z_]+|\$[a-z_]+[\s.،,؛;:!؟?]*$")
+_VARIABLE_AT_END = re.compile(r"^\s*\{[a-z_]+\}|\{[a-z_]+\}[\s.،,؛;:!؟?]*$")
+# A variable is {name}: in a right-to-left text braces stay on both sides of their word, which a $ does not.
+_TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[a-z_]+)\}|(?P<stray>[{}])")
 _SEPARATOR = "|"
 
 
@@ -55,7 +56,7 @@ class Problem:
 PROBLEMS: Mapping[str, str] = {
     "UNKNOWN_FIELD": "{field} is no text of this channel",
     "EMPTY": "{field} is empty",
-    "STRAY_DOLLAR": "{field} has a $ that begins no variable; write $$ for the sign itself",
+    "STRAY_BRACE": "{field} has a brace that belongs to no variable; write it twice for the sign itself",
     "UNKNOWN_VARIABLE": "{field} uses {detail}, which is not a variable of this message",
     "MUST_SAY": "the words leave out {detail}",
     "NO_LINK": "the words leave out the link",
@@ -101,16 +102,16 @@ def problems(template: str, channel: Channel, words: Words) -> list[Problem]:
     ]
     known, said = set(usable(template)), set[str]()
     for name, text in words.items():
-        if not string.Template(text).is_valid():
-            found.append(Problem("STRAY_DOLLAR", name))
+        if any(match["stray"] for match in _TOKEN.finditer(text)):
+            found.append(Problem("STRAY_BRACE", name))
             continue
         said.update(used := variables_of(text))
-        found += [Problem("UNKNOWN_VARIABLE", name, f"${one}") for one in used if one not in known]
+        found += [Problem("UNKNOWN_VARIABLE", name, f"{{{one}}}") for one in used if one not in known]
     if found:
         return found
     spec, words = TEMPLATES[template], complete(channel, words)
     found += [
-        Problem("MUST_SAY", "", " / ".join(f"${one}" for one in group))
+        Problem("MUST_SAY", "", " / ".join(f"{{{one}}}" for one in group))
         for group in spec.must_say
         if said.isdisjoint(group)
     ]
@@ -146,19 +147,18 @@ def explain(problem: Problem) -> str:
 @functools.lru_cache(maxsize=4096)
 def variables_of(text: str) -> tuple[str, ...]:
     """The names of the variables in `text`, in the order of their first appearance."""
-    return tuple(string.Template(text).get_identifiers())
+    return tuple(dict.fromkeys(match["name"] for match in _TOKEN.finditer(text) if match["name"]))
 
 
 def pattern(text: str, *, escaped: bool = False) -> str:
-    """`text` as a %-pattern over a mapping, many times as quick as string.Template. `escaped`: for HTML."""
+    """`text` as a %-pattern over a mapping, the quickest way to fill it in. `escaped`: for HTML."""
     if escaped:
         text = html.escape(text)
 
     def variable(match: re.Match[str]) -> str:
-        name = match["named"] or match["braced"]
-        return f"%({name})s" if name else "$"
+        return f"%({match['name']})s" if match["name"] else match[0][0]
 
-    return string.Template.pattern.sub(variable, text.replace("%", "%%"))
+    return _TOKEN.sub(variable, text.replace("%", "%%"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +189,19 @@ def _mail(language: str, words: Words) -> dict[str, str]:
     colon = f"{NBSP}:" if language == "fr" else ":"
     text = [f"{headline}{colon} {number}" if number else headline, words["lead"], ""]
     if words["button"]:
-        text += [words["button"] + colon, "$url", words["note"], ""]
+        text += [words["button"] + colon, "{url}", words["note"], ""]
     elif words["note"]:
         text += [words["note"], ""]
     text += [*(f"{label}{colon} {value}" for label, value in details)]
-    tail = ["", "", words["help"], "", "$utility_name", ""]
+    tail = ["", "", words["help"], "", "{utility_name}", ""]
     frame = _frame()
     slots = {
         "language": language,
         "direction": "rtl" if language in RTL_LANGUAGES else "ltr",
         "details": "".join(
-            string.Template(frame["detail"].replace("%", "%%")).substitute(
-                label=pattern(label, escaped=True), value=pattern(value, escaped=True)
+            _set(
+                frame["detail"],
+                {"label": pattern(label, escaped=True), "value": pattern(value, escaped=True)},
             )
             for label, value in details
         ),
@@ -215,15 +216,19 @@ def _mail(language: str, words: Words) -> dict[str, str]:
     for name in ("number", "lead", "button", "note", "help"):
         if not words[name]:
             page = _block(name).sub("", page)
-    page = string.Template(_MARK.sub("", page).replace("%", "%%")).substitute(slots)
     return {
         "subject": pattern(words["subject"]),
         "text": pattern("\n".join(text))
         + "%(rows_text)s"
         + pattern("\n".join(tail))
         + "%(preferences_text)s",
-        "page": page,
+        "page": _set(_MARK.sub("", page), slots),
     }
+
+
+def _set(part: str, slots: Words) -> str:
+    """A part of the frame with patterns in its slots: a pattern again."""
+    return _TOKEN.sub(lambda match: slots[match["name"]], part.replace("%", "%%"))
 
 
 _MARK = re.compile(r"<!--/?[a-z]+-->\n?")
