@@ -128,8 +128,7 @@ def sample_facts(template: str, language: str) -> Facts:
     spec, known = TEMPLATES[template], known_variables()
     rows: tuple[Row, ...] = ()
     if "digest" in template:
-        amount = known["amount_text"].sample[language]
-        rows = (Row("10000000123", amount, known["url"].sample[language]),)
+        rows = (Row(*(known[name].sample[language] for name in ("account_number", "amount_text", "url"))),)
     return Facts(
         ref=1,
         recipient=0,
