@@ -1,4 +1,4 @@
-"""What people decide about being told, from the link in a message to the plan that follows: over HTTP, without a browser."""
+"""What people decide about being told, from the link in a message to the plan that follows, over HTTP."""
 
 import datetime as dt
 import json

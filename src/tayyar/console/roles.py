@@ -1,15 +1,17 @@
-"""Who may do what in the console: any member of staff reads, billing managers act.
+"""Who may do what in the console: any member of staff reads, clerks serve a person, billing managers act.
 
-Owns the group. Never creates a user. Next: screen.py asks.
+Owns the groups. Never creates a user. Next: screen.py asks.
 """
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, User
 
 BILLING_MANAGER = "BILLING_MANAGER"
+CLERK = "CLERK"
 
 
 def ensure_roles() -> Group:
-    """Make the group of billing managers where it is missing; calling it again changes nothing."""
+    """Make the groups where they are missing, and return the billing managers'; calling it again changes nothing."""
+    Group.objects.get_or_create(name=CLERK)
     return Group.objects.get_or_create(name=BILLING_MANAGER)[0]
 
 
@@ -23,3 +25,10 @@ def can_act(user: AbstractBaseUser | AnonymousUser) -> bool:
     if not isinstance(user, User) or not can_read(user):
         return False
     return user.is_superuser or user.groups.filter(name=BILLING_MANAGER).exists()
+
+
+def can_serve(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Who changes the contact points, wishes and delegates of one person: clerks, and whoever may act."""
+    if not isinstance(user, User) or not can_read(user):
+        return False
+    return can_act(user) or user.groups.filter(name=CLERK).exists()

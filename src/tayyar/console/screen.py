@@ -57,6 +57,11 @@ class Screen:
         """Whether the user is a billing manager."""
         return roles.can_act(self.request.user)
 
+    @property
+    def can_serve(self) -> bool:
+        """Whether the user is a clerk or a billing manager."""
+        return roles.can_serve(self.request.user)
+
     # Words and figures
 
     def say(self, key: str, **values: str) -> SafeString:
@@ -143,6 +148,7 @@ class Screen:
             "utility": profile.utility_names[self.lang] if profile else "",
             "user_name": user.get_username() if user.is_authenticated else "",
             "can_act": self.can_act,
+            "can_serve": self.can_serve,
             "languages": [
                 {"code": code, "name": name, "href": self._in_language(code), "current": code == self.lang}
                 for code, name in LANGUAGE_NAMES.items()
@@ -176,8 +182,8 @@ class Screen:
 View = Callable[..., HttpResponse]
 
 
-def staff(*, acting: bool = False) -> Callable[[View], View]:
-    """A view for staff, called as view(screen, **address). `acting`: billing managers only.
+def staff(*, acting: bool = False, serving: bool = False) -> Callable[[View], View]:
+    """A view for staff, called as view(screen, **address). `acting`: billing managers only; `serving`: clerks too.
 
     A UserError becomes a page with its message: what happened and what to do next.
     """
@@ -193,6 +199,8 @@ def staff(*, acting: bool = False) -> Callable[[View], View]:
                 return refused(Screen(request, None), str(error), status=409)
             if acting and not screen.can_act:
                 return refused(screen, screen.words["managers_only"], status=403)
+            if serving and not screen.can_serve:
+                return refused(screen, screen.words["clerks_only"], status=403)
             try:
                 return view(screen, **address)
             except UserError as error:
