@@ -217,7 +217,7 @@ def deliver(
     """One worker until nothing is left to send; how many attempts ended how."""
     total: Counter[str] = Counter()
     engine = Engine(
-        providers={config.code: (config, gateway) for config, gateway in providers},
+        providers=providers,
         worker=worker,
         clock=lambda: now,
         report=total.update,

@@ -546,7 +546,7 @@ def test_an_urgent_worker_hears_of_a_code_at_once():
     )
     gateway, stopped = Scripted(), threading.Event()
     engine = delivery.Engine(
-        providers={"sms": provider("sms", SMS, gateway)},
+        providers=[provider("sms", SMS, gateway)],
         worker="urgent",
         clock=lambda: NOW,
         lane=delivery.Lane.URGENT,

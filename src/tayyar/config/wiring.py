@@ -1,6 +1,7 @@
 """Which gateway stands behind which port: the one place that knows both."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tayyar.core.errors import UserError
 from tayyar.gateways.http_sms import client as http_sms
@@ -19,10 +20,30 @@ GATEWAYS: dict[str, Callable[[ProviderConfig], Gateway]] = {
     "WEBPUSH": webpush.build,
 }
 
+_SHARED = ("binds", "connections", "concurrency")  # options that count connections or requests at a time
 
-def providers() -> dict[str, tuple[ProviderConfig, Gateway]]:
-    """The installation's providers, each with a gateway of this process's own. UserError for an unknown gateway."""
-    return {code: (config, gateway_of(config)) for code, config in configured().items()}
+
+def providers() -> list[tuple[ProviderConfig, Gateway]]:
+    """The installation's providers, each twice, with gateways of this process's own that share its connections.
+
+    While one waits for the last answers to its batch the other sends. UserError for an unknown gateway.
+    """
+    return [(config, gateway_of(half)) for config in configured().values() for half in _halves(config)]
+
+
+def _halves(config: ProviderConfig) -> list[ProviderConfig]:
+    """The provider's entry for each of its two gateways: half its connections, but one at least."""
+    shared = {name: config.options[name] for name in _SHARED if isinstance(config.options.get(name), int)}
+    return [
+        replace(
+            config,
+            options={
+                **config.options,
+                **{name: max(1, (count + extra) // 2) for name, count in shared.items()},
+            },
+        )
+        for extra in (1, 0)
+    ]
 
 
 def gateway_of(config: ProviderConfig) -> Gateway:

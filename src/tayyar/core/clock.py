@@ -1,14 +1,17 @@
 """One clock, which tests and the demo can move.
 
 Only the edges (commands, views, tasks) ask it; services and rules are given `now`.
-TAYYAR_NOW (ISO 8601) freezes it for a whole process and its children; `at` moves it inside a block.
+TAYYAR_NOW (ISO 8601) freezes it for a whole process and its children; `at` moves it inside a block. TAYYAR_CLOCK names
+a file with seconds to add, read again when it changes: so the demo moves the day of everything that runs at once.
 """
 
 import contextlib
 import datetime as dt
+import functools
 import os
 from collections.abc import Iterator
 from contextvars import ContextVar
+from pathlib import Path
 
 from tayyar.core.errors import UserError
 
@@ -23,7 +26,30 @@ def now() -> dt.datetime:
     named = os.environ.get("TAYYAR_NOW")
     if named:
         return parse_moment(named)
-    return dt.datetime.now(dt.UTC)
+    return dt.datetime.now(dt.UTC) + _shift()
+
+
+def _shift() -> dt.timedelta:
+    path = os.environ.get("TAYYAR_CLOCK")
+    if not path:
+        return dt.timedelta(0)
+    try:
+        changed = os.stat(path).st_mtime_ns  # noqa: PTH116 - asked for every moment told
+    except FileNotFoundError:
+        return dt.timedelta(0)
+    return _read_shift(path, changed)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_shift(path: str, changed: int) -> dt.timedelta:
+    return dt.timedelta(seconds=float(Path(path).read_text()))
+
+
+def set_shift(path: Path, shift: dt.timedelta) -> None:
+    """From now on every process that reads its clock from `path` is ahead (or behind) by `shift`."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(str(shift.total_seconds()))
+    partial.rename(path)
 
 
 def today() -> dt.date:

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import secrets
-import string
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -251,7 +250,9 @@ def registrations(site_url: str) -> list[dict[str, Any]]:
         for language in LANGUAGES:
             text = words.shipped(template, language)[Channel.WHATSAPP]
             places = enumerate(words.variables_of(text["body"]), start=1)
-            body = string.Template(text["body"]).substitute({name: f"{{{{{n}}}}}" for n, name in places})
+            body = text["body"]
+            for place, name in places:
+                body = body.replace(f"{{{name}}}", f"{{{{{place}}}}}")
             components: list[dict[str, Any]] = [{"type": "BODY", "text": body}]
             if text["header"]:
                 components.insert(0, {"type": "HEADER", "format": text["header"]})

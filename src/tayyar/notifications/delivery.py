@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import psycopg
@@ -35,7 +35,7 @@ from tayyar.notifications.wording import worded
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
-# Two batches of each provider are the most that one crash can leave in doubt.
+# One batch of each link, two of each provider, are the most that one crash can leave in doubt.
 BATCH_SIZE = 500
 _BATCH_SECONDS = 0.5  # of a permitted rate: a batch takes no longer, so that receipts are read in time
 _RECONNECT_SECONDS = 120.0
@@ -71,20 +71,20 @@ class Engine:
     def __init__(
         self,
         *,
-        providers: Mapping[str, tuple[ProviderConfig, Gateway]],
+        providers: Sequence[tuple[ProviderConfig, Gateway]],
         worker: str,
         clock: Callable[[], dt.datetime],
         lane: Lane | None = None,
         report: Callable[[Counter[str]], None] = lambda counts: None,
     ) -> None:
-        health.enrol(config for config, _ in providers.values())
+        health.enrol(config for config, _ in providers)
         self.worker, self.clock, self.report = worker, clock, report
         self.kinds = [kind for kind in kinds.kinds_of(lane) if kind in content.known_kinds()]
         self._hears_urgent = any(kinds.SPECS[kind].lane is Lane.URGENT for kind in self.kinds)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._give_way = GiveWay(lambda: portal_p95_ms(clock()))
         self._claims: dict[DeliveryKey, Claim] = {}
-        self._links = [self._link(config, gateway, lane) for config, gateway in providers.values()]
+        self._links = [self._link(config, gateway, lane) for config, gateway in providers]
         self._recovered_at = self._refreshed_at = -1e9
 
     def run(self, *, once: bool, stopping: Callable[[], bool]) -> None:
@@ -199,7 +199,7 @@ class Engine:
                 return heard
 
     def _sent(self, link: Link, results: Sequence[SendResult]) -> None:
-        link.in_flight -= 1
+        link.in_flight = False
         self._settle(results, link.config.cost_micro)
         self._settle_early(link)
         failed = sum(result.outcome in _PROVIDER_FAILED for result in results)

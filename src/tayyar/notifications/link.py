@@ -1,6 +1,7 @@
 """One provider in a thread of its own: batches in, results and receipts out. The thread touches no table but the pace.
 
-While it sends one batch the engine words the next and stores the last. Next: delivery.py, which owns the links.
+A provider has two of them in each worker: while one waits for its batch's last answers the other sends, so that the
+provider never waits for us. Next: delivery.py, which owns the links.
 """
 
 import logging
@@ -18,7 +19,6 @@ from tayyar.notifications.providers import ProviderConfig
 
 log = logging.getLogger(__name__)
 
-MOST_IN_FLIGHT = 2  # batches: one being sent, one waiting
 _POLL_SECONDS = 0.05  # how long receipts may lie unread in an idle connection
 
 
@@ -62,18 +62,18 @@ class Link(threading.Thread):
         super().__init__(name=f"link {config.code}", daemon=True)
         self.config, self.number, self.batch_size = config, number, batch_size
         self.weight, self.credit, self.is_paused = config.weight, 0, False
-        self.in_flight, self.failures, self.rests_until = 0, 0, 0.0
+        self.in_flight, self.failures, self.rests_until = False, 0, 0.0
         self._gateway, self._pace, self._events = gateway, pace, events
         self._commands: queue.SimpleQueue[Sequence[Outgoing] | Sequence[Receipt] | None] = queue.SimpleQueue()
 
     @property
     def has_room(self) -> bool:
-        """Whether another batch may be given to it now."""
-        return self.in_flight < MOST_IN_FLIGHT and not self.is_paused and time.monotonic() >= self.rests_until
+        """Whether a batch may be given to it now."""
+        return not self.in_flight and not self.is_paused and time.monotonic() >= self.rests_until
 
     def send(self, batch: Sequence[Outgoing]) -> None:
         """Hand a batch over to the thread."""
-        self.in_flight += 1
+        self.in_flight = True
         self._commands.put(batch)
 
     def confirm(self, receipts: Sequence[Receipt]) -> None:

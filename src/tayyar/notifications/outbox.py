@@ -271,7 +271,7 @@ def recover(*, now: dt.datetime) -> None:
             cursor.execute(_LEASE_OVER, batch | {"before": now - rules.LEASE})
             cursor.execute(_DOUBT_OVER, batch | {"before": now - rules.doubt_limit(kind)})
             cursor.execute(_DEFERRED_DUE, batch)
-            cursor.execute(_WAIT_OVER, batch)
+            cursor.execute(_WAIT_OVER, batch | {"CALL": Channel.CALL.value})
             walk.advance(cursor, period=period, kind=kind, keys=cursor.fetchall(), now=now)
             open_for = dt.timedelta(0) if SPECS[MessageKind(kind)].is_released else _GATES_OPEN
             cursor.execute(_CLOSE, batch | {"before": now - open_for})
@@ -467,7 +467,7 @@ _DEFERRED_DUE = f"""
 _WAIT_OVER = f"""
     SELECT ref, recipient FROM notifications_message
      WHERE period = %(period)s AND kind = %(kind)s AND next_at <= %(now)s
-       AND state IN (%(SENT)s, %(DELIVERED)s)
+       AND (state IN (%(SENT)s, %(DELIVERED)s) OR state = %(QUEUED)s AND channel = %(CALL)s)
      LIMIT {MOVED_AT_ONCE}
        FOR UPDATE SKIP LOCKED
 """

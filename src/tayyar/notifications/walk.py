@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tayyar.core.arrays import ints
+from tayyar.core.arrays import ints, times
 from tayyar.customers.models import Channel
 from tayyar.notifications import people, rules
 from tayyar.notifications.kinds import BILL_KINDS
@@ -25,7 +25,7 @@ def advance(
     cursor: Any, *, period: int, kind: int, keys: Sequence[tuple[int, int]], now: dt.datetime
 ) -> None:
     """Move messages, named by (ref, recipient), to the next step of their plans that can be tried, or to their end:
-    EXPIRED when something was sent, FAILED when nothing was."""
+    EXPIRED when something was sent, FAILED when nothing was. A call that nobody makes in time is no step either."""
     if not keys:
         return
     cursor.execute(
@@ -42,6 +42,7 @@ def advance(
     masks = people.masks_of(cursor, [(row[2], row[1]) for row in rows])
     reached = _reached(cursor, period, [row[0] for row in rows]) if kind in BILL_KINDS else {}
     moves: list[tuple[int, int, int, int, int]] = []  # ref, recipient, state, step, channel
+    untils: list[dt.datetime | None] = []
     ends: list[tuple[int, int]] = []
     for ref, recipient, account, number, is_single, _ in rows:
         plan = plans.plan(kind, wishes[account]) if account in wishes else plans.plan(kind)
@@ -53,13 +54,15 @@ def advance(
             ends.append((ref, recipient))
         else:
             moves.append((ref, recipient, S.QUEUED.value, step, plan[step].channel.value))
+            untils.append(now + plan[step].wait if plan[step].channel == Channel.CALL else None)
     if moves:
         cursor.execute(
-            """UPDATE notifications_message m SET state = n.state, step = n.step, channel = n.channel, next_at = NULL
-                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[])
-                        AS n (ref, recipient, state, step, channel)
+            """UPDATE notifications_message m
+                  SET state = n.state, step = n.step, channel = n.channel, next_at = n.next_at
+                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[],
+                             %s::timestamptz[]) AS n (ref, recipient, state, step, channel, next_at)
                 WHERE m.period = %s AND m.kind = %s AND m.ref = n.ref AND m.recipient = n.recipient""",
-            [*map(ints, zip(*moves, strict=True)), period, kind],
+            [*map(ints, zip(*moves, strict=True)), times(untils), period, kind],
         )
     if ends:
         _end(cursor, period, kind, ends)

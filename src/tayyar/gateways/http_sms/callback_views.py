@@ -10,7 +10,7 @@ from tayyar.gateways.http_sms.callback import parse_body
 from tayyar.gateways.http_sms.options import read_options
 from tayyar.notifications import receipts
 
-GATEWAY = "http_sms"
+GATEWAY = "HTTP_SMS"
 MOST_BYTES = 1024 * 1024
 
 

@@ -42,7 +42,7 @@ def _gateway(peer: PeerProcess, **options: object) -> HttpSmsGateway:
         "errors": {"1201": ["NO_SUCH_NUMBER", "BAD_CONTACT"]},
         "timeout_seconds": 5,
     }
-    return build(ProviderConfig("sms-b", Channel.SMS, "http_sms", options={**whole, **options}))
+    return build(ProviderConfig("sms-b", Channel.SMS, "HTTP_SMS", options={**whole, **options}))
 
 
 def _outgoing(number: int) -> Outgoing:

@@ -47,7 +47,7 @@ NASTY = 'فاتورة "}, {"to": "+1"\n&to=+1%00\\ ${token} €'
 
 
 def _config(**options: object) -> ProviderConfig:
-    return ProviderConfig("sms-b", Channel.SMS, "http_sms", options={**LEAST, **options})
+    return ProviderConfig("sms-b", Channel.SMS, "HTTP_SMS", options={**LEAST, **options})
 
 
 def _prepared(text: str, **options: object) -> Job | SendResult:
@@ -313,7 +313,7 @@ def stored(monkeypatch: pytest.MonkeyPatch, settings: SimpleNamespace) -> list[l
         "by-query": _config(callback={"check": "query", "name": "secret"}),
         "by-hmac": _config(callback={"check": "hmac", "name": "X-Signature"}),
         "without": _config(callback_secret=""),
-        "wa": ProviderConfig("wa", Channel.WHATSAPP, "whatsapp"),
+        "wa": ProviderConfig("wa", Channel.WHATSAPP, "WHATSAPP"),
     }
     monkeypatch.setattr(providers, "configured", lambda: found)
     monkeypatch.setattr(receipts, "store", lambda *, provider, receipts, now: calls.append(receipts))

@@ -65,7 +65,7 @@ def graph(tmp_path: Path) -> Started:
 def _gateway(peer: PeerProcess | None, **options: object) -> WhatsAppGateway:
     url = peer.url if peer else "http://127.0.0.1:1"
     whole = {**IDENTITY, "verify_token": "v", "base_url": url, "timeout_seconds": 5, **options}
-    return build(ProviderConfig("wa", Channel.WHATSAPP, "whatsapp", options=whole))
+    return build(ProviderConfig("wa", Channel.WHATSAPP, "WHATSAPP", options=whole))
 
 
 def _outgoing(number: int, *, language: str = "ar", content: object = None) -> Outgoing:

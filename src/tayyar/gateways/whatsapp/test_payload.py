@@ -94,7 +94,7 @@ def test_no_text_keeps_what_meta_refuses(text: str):
 
 
 def test_numbers_in_the_providers_file_need_no_quotes_and_defaults_are_metas():
-    options = read_options(ProviderConfig("wa", Channel.WHATSAPP, "whatsapp", options=OPTIONS))
+    options = read_options(ProviderConfig("wa", Channel.WHATSAPP, "WHATSAPP", options=OPTIONS))
     assert options.messages_url == "https://graph.facebook.com/v26.0/1122334455667/messages"
 
 
@@ -115,4 +115,4 @@ def test_numbers_in_the_providers_file_need_no_quotes_and_defaults_are_metas():
 )
 def test_a_wrong_option_is_named_with_the_way_to_mend_it(wrong: dict[str, object], said: str):
     with pytest.raises(UserError, match=said):
-        read_options(ProviderConfig("wa", Channel.WHATSAPP, "whatsapp", options=OPTIONS | wrong))
+        read_options(ProviderConfig("wa", Channel.WHATSAPP, "WHATSAPP", options=OPTIONS | wrong))

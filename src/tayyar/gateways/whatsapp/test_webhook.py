@@ -116,8 +116,8 @@ def stored(monkeypatch: pytest.MonkeyPatch, settings: SimpleNamespace) -> list[d
     """What the view had stored, with one WhatsApp provider configured."""
     calls: list[dict[str, object]] = []
     settings.ROOT_URLCONF = "tayyar.gateways.urls"
-    provider = ProviderConfig("wa", Channel.WHATSAPP, "whatsapp", options=OPTIONS)
-    other = ProviderConfig("sms-a", Channel.SMS, "http_sms", options={})
+    provider = ProviderConfig("wa", Channel.WHATSAPP, "WHATSAPP", options=OPTIONS)
+    other = ProviderConfig("sms-a", Channel.SMS, "HTTP_SMS", options={})
     monkeypatch.setattr(providers, "configured", lambda: {"wa": provider, "sms-a": other})
     monkeypatch.setattr(receipts, "store", lambda **given: calls.append(given))
     return calls

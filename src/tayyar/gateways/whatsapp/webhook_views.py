@@ -13,7 +13,7 @@ from tayyar.gateways.whatsapp.options import WhatsAppOptions, read_options
 from tayyar.gateways.whatsapp.webhook import parse_statuses, verify_signature
 from tayyar.notifications import receipts
 
-GATEWAY = "whatsapp"
+GATEWAY = "WHATSAPP"
 MOST_BYTES = 4 * 1024 * 1024  # Meta sends up to 3 MB
 _CHALLENGE_LENGTH = 200
 
