@@ -6,9 +6,9 @@ arrived; sheet_queries.py reads, billing/paper.py prints.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -17,17 +17,16 @@ from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
 from tayyar.customers.models import Channel, ContactMark, ContactPoint
 from tayyar.customers.services import ADDRESS_FIELD, mark_contacts
-from tayyar.notifications import content, people, proof, walk
+from tayyar.notifications import content, walk
+from tayyar.notifications import sheet_statements as statements
 from tayyar.notifications.kinds import BILL_KINDS, MessageKind, kinds_of
 from tayyar.notifications.models import MessageBatch, MessageState, ReachHow, Sheet
-from tayyar.notifications.plans import NO_WISH, Until
-from tayyar.notifications.rules import ends_plan
+from tayyar.notifications.sheet_outcomes import Entry, go_on, keys_of, prove, settle
 
 MOST_ENTRIES = 2_000  # a day's work for a press and some carriers
 MOST_CALLS = 3  # unanswered calls before the plan goes on
 CALL_AGAIN = dt.timedelta(hours=3)  # at another time of day
 S = MessageState
-Entry = tuple[int, int, int]  # kind, ref, recipient
 
 
 class PaperOutcome(StrEnum):
@@ -99,8 +98,8 @@ def send_paper_sheet(*, sheet_id: int, actor: str, now: dt.datetime) -> int:
     """The carriers, or the post, have it: what was SENDING is SENT. Returns how many; 0 when it was done before."""
     with transaction.atomic(), connection.cursor() as cursor:
         sheet = _locked(sheet_id, Channel.PAPER)
-        moved = _settle(
-            cursor, sheet, dict.fromkeys(_keys(cursor, sheet, [S.SENDING]), (S.SENT, "")), now=now
+        moved = settle(
+            cursor, sheet, dict.fromkeys(keys_of(cursor, sheet, [S.SENDING]), (S.SENT, "")), now=now
         )
         if moved:
             _note(sheet, "SHEET_SENT", actor, now, entries=len(moved))
@@ -168,24 +167,24 @@ def enter_call_outcome(
     key = (int(kind), ref, recipient)
     with transaction.atomic(), connection.cursor() as cursor:
         sheet = _locked(sheet_id, Channel.CALL)
-        if sheet.period != period.number or key not in _keys(cursor, sheet, list(S)):
+        if sheet.period != period.number or key not in keys_of(cursor, sheet, list(S)):
             raise UserError(f"This call is not on sheet {sheet_id}. Open the sheet again.")
         told = outcome is CallOutcome.TOLD
         result = (S.DELIVERED, "") if told else (S.FAILED, outcome.value)
-        moved = _settle(cursor, sheet, {key: result}, now=now)
+        moved = settle(cursor, sheet, {key: result}, now=now)
         if not moved:
             return False
         (row,) = moved
         if told:
-            _prove(cursor, sheet, moved, ReachHow.CALLER, actor=actor, now=now)
+            prove(cursor, sheet, moved, ReachHow.CALLER, actor=actor, now=now)
         elif outcome is CallOutcome.NO_ANSWER and row.attempt % MOST_CALLS:
             cursor.execute(
-                _DEFER, _message(sheet, key) | {"DEFERRED": S.DEFERRED, "next_at": now + CALL_AGAIN}
+                statements.DEFER, _message(sheet, key) | {"DEFERRED": S.DEFERRED, "next_at": now + CALL_AGAIN}
             )
         else:
             if outcome is CallOutcome.WRONG_NUMBER and row.contact_point_id is not None:
                 mark_contacts(ids=[row.contact_point_id], mark=ContactMark.NOT_MINE, now=now, actor=actor)
-            _go_on(cursor, sheet, [key], now=now)
+            go_on(cursor, sheet, [key], now=now)
         audit.record(
             actor=actor,
             action="CALL_OUTCOME_ENTERED",
@@ -194,7 +193,7 @@ def enter_call_outcome(
             sheet=sheet.pk,
             outcome=outcome.value,
         )
-        if not _keys(cursor, sheet, [S.SENDING]):
+        if not keys_of(cursor, sheet, [S.SENDING]):
             _close(sheet, actor, now)
     return True
 
@@ -208,9 +207,11 @@ def give_back(*, sheet_id: int, actor: str, now: dt.datetime) -> int:
         sheet = _locked(sheet_id, None)
         if sheet.closed_at is not None:
             return 0
-        cursor.execute(_GIVE_BACK, {"period": sheet.period, "sheet": str(sheet), "channel": sheet.channel})
+        cursor.execute(
+            statements.GIVE_BACK, {"period": sheet.period, "sheet": str(sheet), "channel": sheet.channel}
+        )
         waiting = int(cursor.rowcount)
-        if _keys(cursor, sheet, [S.SENT]):
+        if keys_of(cursor, sheet, [S.SENT]):
             return waiting
         _close(sheet, actor, now, given_back=waiting)
     return waiting
@@ -237,22 +238,6 @@ def find_sheet(*, sheet_id: int) -> Sheet:
     if sheet is None:
         raise UserError(f"There is no sheet {sheet_id}.")
     return sheet
-
-
-class _Moved(NamedTuple):
-    """A delivery whose outcome was entered."""
-
-    kind: int
-    ref: int
-    recipient: int
-    account_id: int
-    state: int
-    attempt: int
-    contact_point_id: int | None
-
-    @property
-    def key(self) -> Entry:
-        return self.kind, self.ref, self.recipient
 
 
 def _make(
@@ -298,14 +283,17 @@ def _claim(cursor: Any, sheet: Sheet, kind: MessageKind, limit: int, *, now: dt.
     """Take messages of one kind: (how many were looked at, how many are on the sheet)."""
     is_paper = sheet.channel == Channel.PAPER
     batch = {"period": sheet.period, "kind": int(kind), "channel": sheet.channel, "limit": limit}
-    cursor.execute(_PICK_PAPER if is_paper else _PICK_CALL, batch | {"centre": sheet.service_centre_id})
+    cursor.execute(
+        statements.PICK_PAPER if is_paper else statements.PICK_CALL,
+        batch | {"centre": sheet.service_centre_id},
+    )
     rows = cursor.fetchall()
     wanted = [row for row in rows if not row[2] and (row[1] == 0 if is_paper else row[3] is not None)]
     others = [(row[0], row[1]) for row in rows if row not in wanted]
     walk.advance(cursor, period=sheet.period, kind=int(kind), keys=others, now=now)
     if wanted:
         cursor.execute(
-            _TAKE,
+            statements.TAKE,
             batch
             | {"SENDING": S.SENDING, "sheet": str(sheet), "now": now}
             | {"refs": [row[0] for row in wanted], "recipients": [row[1] for row in wanted]}
@@ -322,17 +310,8 @@ def _locked(sheet_id: int, channel: Channel | None) -> Sheet:
     return sheet
 
 
-def _keys(cursor: Any, sheet: Sheet, states: Iterable[S]) -> set[Entry]:
-    cursor.execute(
-        """SELECT kind, ref, recipient FROM notifications_delivery
-            WHERE period = %s AND provider_ref = %s AND provider IS NULL AND state = ANY(%s)""",
-        [sheet.period, str(sheet), [int(state) for state in states]],
-    )
-    return set(cursor.fetchall())
-
-
 def _refuse_strangers(cursor: Any, sheet: Sheet, outcomes: Mapping[int, PaperOutcome]) -> None:
-    known = {ref for _, ref, _ in _keys(cursor, sheet, list(S))}
+    known = {ref for _, ref, _ in keys_of(cursor, sheet, list(S))}
     if strangers := sorted(set(outcomes) - known):
         raise UserError(
             f"Bill {strangers[0]} is not on sheet {sheet.pk}. Nothing was entered: take it out and send the form again."
@@ -350,13 +329,13 @@ def _enter(
 ) -> int:
     """Settle the open entries that have an outcome, their own or `others`."""
     results = {}
-    for key in _keys(cursor, sheet, [S.SENDING, S.SENT]):
+    for key in keys_of(cursor, sheet, [S.SENDING, S.SENT]):
         outcome = outcomes.get(key[1], others)
         if outcome is not None:
             state = _PAPER_STATES.get(outcome, S.FAILED)
             results[key] = (state, outcome.value if state == S.FAILED else "")
-    moved = _settle(cursor, sheet, results, now=now)
-    _prove(
+    moved = settle(cursor, sheet, results, now=now)
+    prove(
         cursor,
         sheet,
         [row for row in moved if row.state == S.DELIVERED],
@@ -364,108 +343,8 @@ def _enter(
         actor=actor,
         now=now,
     )
-    _go_on(cursor, sheet, [row.key for row in moved if row.state == S.FAILED], now=now)
+    go_on(cursor, sheet, [row.key for row in moved if row.state == S.FAILED], now=now)
     return len(moved)
-
-
-def _settle(
-    cursor: Any, sheet: Sheet, results: Mapping[Entry, tuple[S, str]], *, now: dt.datetime
-) -> list[_Moved]:
-    """Write the states of deliveries that are open, and of their messages where they succeeded; the others' messages
-    are the caller's to move. Returns the deliveries that changed."""
-    if not results:
-        return []
-    keys = list(results)
-    cursor.execute(
-        _SETTLE,
-        {
-            "period": sheet.period,
-            "sheet": str(sheet),
-            "channel": sheet.channel,
-            "kinds": [key[0] for key in keys],
-            "refs": [key[1] for key in keys],
-            "recipients": [key[2] for key in keys],
-            "states": [int(results[key][0]) for key in keys],
-            "reasons": [results[key][1] for key in keys],
-            "now": now,
-            "open": [int(S.SENDING), int(S.SENT)],
-            "DELIVERED": S.DELIVERED,
-        },
-    )
-    moved = [_Moved(*row) for row in cursor.fetchall()]
-    _succeed(cursor, sheet, [row for row in moved if row.state != S.FAILED], now=now)
-    return moved
-
-
-def _succeed(cursor: Any, sheet: Sheet, rows: Sequence[_Moved], *, now: dt.datetime) -> None:
-    """Messages of deliveries that are SENT or DELIVERED: their state, and when the plan goes on all the same."""
-    if not rows:
-        return
-    cursor.execute(
-        """SELECT m.kind, m.ref, m.recipient, m.step FROM notifications_message m
-             JOIN unnest(%s::smallint[], %s::bigint[], %s::smallint[]) AS k (kind, ref, recipient)
-            USING (kind, ref, recipient)
-            WHERE m.period = %s AND m.channel = %s AND m.state = ANY(%s) FOR UPDATE OF m""",
-        [
-            *map(list, zip(*(row.key for row in rows), strict=True)),
-            *(sheet.period, sheet.channel, [int(S.SENDING), int(S.SENT)]),
-        ],
-    )
-    steps = {row[:3]: row[3] for row in cursor.fetchall()}
-    moving = [row for row in rows if row.key in steps]
-    if not moving:
-        return
-    plans, wishes = people.delivery_rules(), people.wishes_of(cursor, [row.account_id for row in moving])
-    nexts = []
-    for row in moving:
-        plan = plans.plan(row.kind, wishes.get(row.account_id, NO_WISH))
-        step = plan[steps[row.key]] if steps[row.key] < len(plan) else None
-        until = step.until if step else Until.SENT
-        ended = row.state == S.DELIVERED or ends_plan(S(row.state), until=until)
-        nexts.append(None if ended or step is None else now + step.wait)
-    cursor.execute(
-        _SUCCEED,
-        {
-            "period": sheet.period,
-            "kinds": [row.kind for row in moving],
-            "refs": [row.ref for row in moving],
-            "recipients": [row.recipient for row in moving],
-            "states": [row.state for row in moving],
-            "nexts": nexts,
-        },
-    )
-
-
-def _prove(
-    cursor: Any, sheet: Sheet, rows: Sequence[_Moved], how: ReachHow, *, actor: str, now: dt.datetime
-) -> None:
-    proof.write_reach(
-        cursor,
-        period=sheet.period,
-        found=[
-            proof.Evidence(row.ref, row.kind, row.account_id, how, sheet.channel, row.recipient, now, actor)
-            for row in rows
-            if row.kind in BILL_KINDS
-        ],
-    )
-
-
-def _go_on(cursor: Any, sheet: Sheet, keys: Sequence[Entry], *, now: dt.datetime) -> None:
-    """What failed goes to the next step of its plan, if it still stands where the sheet took it. A bill that reached
-    its person by other ways meanwhile is DELIVERED."""
-    for kind in sorted({key[0] for key in keys}):
-        here = {
-            "period": sheet.period,
-            "kind": kind,
-            "channel": sheet.channel,
-            "refs": [key[1] for key in keys if key[0] == kind],
-            "recipients": [key[2] for key in keys if key[0] == kind],
-            "open": [int(S.SENDING), int(S.SENT)],
-            "DELIVERED": S.DELIVERED,
-        }
-        cursor.execute(_REACHED_MEANWHILE, here)
-        cursor.execute(_STILL_HERE, here)
-        walk.advance(cursor, period=sheet.period, kind=kind, keys=cursor.fetchall(), now=now)
 
 
 def _message(sheet: Sheet, key: Entry) -> dict[str, Any]:
@@ -488,99 +367,3 @@ def _note(sheet: Sheet, action: str, actor: str, now: dt.datetime, **detail: Any
         channel=Channel(sheet.channel).name,
         **detail,
     )
-
-
-# ref, recipient, whether the bill reached somebody, contact point.
-_PICK_PAPER = """
-    SELECT m.ref, m.recipient,
-           EXISTS (SELECT FROM notifications_reach r WHERE r.period = %(period)s AND r.ref = m.ref), NULL
-      FROM notifications_message m
-     WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.channel = %(channel)s AND m.state = 0
-       AND (SELECT p.service_centre_id
-              FROM customers_agreement a JOIN metering_usagepoint p ON p.id = a.usage_point_id
-             WHERE a.account_id = m.account_id
-             ORDER BY a.start_date DESC, a.id DESC LIMIT 1) = %(centre)s
-     ORDER BY m.ref, m.recipient
-     LIMIT %(limit)s
-       FOR UPDATE OF m SKIP LOCKED
-"""
-_PICK_CALL = """
-    SELECT m.ref, m.recipient,
-           EXISTS (SELECT FROM notifications_reach r
-                    WHERE r.period = %(period)s AND r.ref = m.ref AND r.kind = m.kind),
-           (SELECT c.id FROM customers_contactpoint c
-             WHERE c.account_id = m.account_id AND c.recipient = m.recipient AND c.channel IN (1, 2)
-               AND c.is_active AND c.verified_at IS NOT NULL
-             ORDER BY c.channel, c.verified_at DESC, c.id DESC LIMIT 1)
-      FROM notifications_message m
-     WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.channel = %(channel)s AND m.state = 0
-     ORDER BY m.ref, m.recipient
-     LIMIT %(limit)s
-       FOR UPDATE OF m SKIP LOCKED
-"""
-
-_TAKE = """
-    WITH taken AS (
-        SELECT * FROM unnest(%(refs)s::bigint[], %(recipients)s::smallint[], %(contacts)s::bigint[])
-               AS t (ref, recipient, contact_point_id)
-    ), moved AS (
-        UPDATE notifications_message m SET state = %(SENDING)s, next_at = NULL
-          FROM taken t
-         WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.ref = t.ref AND m.recipient = t.recipient
-        RETURNING m.ref, m.recipient, m.account_id
-    )
-    INSERT INTO notifications_delivery (period, kind, ref, recipient, channel, attempt, state, account_id,
-                                        contact_point_id, provider, worker, claimed_at, provider_ref)
-    SELECT %(period)s, %(kind)s, ref, recipient, %(channel)s,
-           1 + coalesce((SELECT max(d.attempt) FROM notifications_delivery d
-                          WHERE d.period = %(period)s AND d.kind = %(kind)s AND d.ref = moved.ref
-                            AND d.recipient = moved.recipient AND d.channel = %(channel)s), 0),
-           %(SENDING)s, account_id, contact_point_id, NULL, %(sheet)s, %(now)s, %(sheet)s
-      FROM moved JOIN taken USING (ref, recipient)
-"""
-
-_SETTLE = """
-    UPDATE notifications_delivery d
-       SET state = r.state, reason = r.reason, settled_at = %(now)s,
-           received_at = CASE WHEN r.state = %(DELIVERED)s THEN %(now)s::timestamptz ELSE d.received_at END
-      FROM unnest(%(kinds)s::smallint[], %(refs)s::bigint[], %(recipients)s::smallint[], %(states)s::smallint[],
-                  %(reasons)s::text[]) AS r (kind, ref, recipient, state, reason)
-     WHERE d.period = %(period)s AND d.provider_ref = %(sheet)s AND d.provider IS NULL
-       AND d.channel = %(channel)s AND d.kind = r.kind AND d.ref = r.ref AND d.recipient = r.recipient
-       AND d.state = ANY(%(open)s) AND d.state <> r.state
-    RETURNING d.kind, d.ref, d.recipient, d.account_id, d.state, d.attempt, d.contact_point_id
-"""
-_SUCCEED = """
-    UPDATE notifications_message m SET state = r.state, next_at = r.next_at
-      FROM unnest(%(kinds)s::smallint[], %(refs)s::bigint[], %(recipients)s::smallint[], %(states)s::smallint[],
-                  %(nexts)s::timestamptz[]) AS r (kind, ref, recipient, state, next_at)
-     WHERE m.period = %(period)s AND m.kind = r.kind AND m.ref = r.ref AND m.recipient = r.recipient
-"""
-_REACHED_MEANWHILE = """
-    UPDATE notifications_message m SET state = %(DELIVERED)s, next_at = NULL
-      FROM notifications_reach r
-      JOIN unnest(%(refs)s::bigint[], %(recipients)s::smallint[]) AS k (ref, recipient) USING (ref, recipient)
-     WHERE r.period = %(period)s AND r.kind = %(kind)s
-       AND m.period = %(period)s AND m.kind = %(kind)s AND m.ref = r.ref AND m.recipient = r.recipient
-       AND m.state = ANY(%(open)s)
-"""
-_STILL_HERE = """
-    SELECT ref, recipient FROM notifications_message m
-      JOIN unnest(%(refs)s::bigint[], %(recipients)s::smallint[]) AS k (ref, recipient) USING (ref, recipient)
-     WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.channel = %(channel)s AND m.state = ANY(%(open)s)
-"""
-_DEFER = """
-    UPDATE notifications_message SET state = %(DEFERRED)s, next_at = %(next_at)s
-     WHERE period = %(period)s AND kind = %(kind)s AND ref = %(ref)s AND recipient = %(recipient)s AND state = 1
-"""
-_GIVE_BACK = """
-    WITH gone AS (
-        DELETE FROM notifications_delivery d
-         WHERE d.period = %(period)s AND d.provider_ref = %(sheet)s AND d.provider IS NULL AND d.state = 1
-        RETURNING d.kind, d.ref, d.recipient
-    )
-    UPDATE notifications_message m SET state = 0
-      FROM gone
-     WHERE m.period = %(period)s AND m.kind = gone.kind AND m.ref = gone.ref AND m.recipient = gone.recipient
-       AND m.channel = %(channel)s AND m.state = 1
-"""
