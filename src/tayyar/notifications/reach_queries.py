@@ -6,12 +6,12 @@ reads of one month's partitions; never writes. Next: the console's reach page an
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
@@ -181,11 +181,16 @@ def latest_reach(
 def standings(period: Period) -> dict[str, int]:
     """All bills of the period by Standing, every one also with 0; the cheapest true answer."""
     found = dict.fromkeys(map(str, Standing), 0)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _bill(None) + "SELECT standing, count(*) FROM bill GROUP BY standing", _parameters(period, None)
-        )
-        return found | dict(cursor.fetchall())
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FOR_COUNTING)
+        for part in (_PLAIN, _MERGED):
+            cursor.execute(
+                f"{_bill(None, part)} SELECT standing, count(*) FROM bill GROUP BY standing",
+                _parameters(period, None),
+            )
+            for standing, bills in cursor.fetchall():
+                found[standing] += bills
+    return found
 
 
 def reach_summary(period: Period, *, centre: str | None = None) -> ReachSummary:
@@ -194,9 +199,12 @@ def reach_summary(period: Period, *, centre: str | None = None) -> ReachSummary:
     Reads the month's messages, evidence and attempts a few times: seconds for millions of bills.
     """
     parameters = _parameters(period, centre)
-    with connection.cursor() as cursor:
-        cursor.execute(_CUBE.format(bill=_bill(centre)), parameters)
-        cube = cursor.fetchall()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FOR_COUNTING)
+        cube = []
+        for part in (_PLAIN, _MERGED):
+            cursor.execute(_CUBE.format(bill=_bill(centre, part)), parameters)
+            cube += [_Cell(*row) for row in cursor.fetchall()]
         if not cube and centre is None:
             raise UserError(
                 f"Nothing was to be told about bills of {period}. Run it first: tayyar billrun {period}"
@@ -206,10 +214,6 @@ def reach_summary(period: Period, *, centre: str | None = None) -> ReachSummary:
             TriedFigures(standing, MessageState(state).name, _channel(channel), reason, bills)
             for standing, state, channel, reason, bills in cursor.fetchall()
         ]
-        cursor.execute(_CENTRES.format(bill=_bill(centre)), parameters)
-        centres: dict[str, dict[str, int]] = {}
-        for code, standing, bills in cursor.fetchall():
-            centres.setdefault(code, {})[standing] = bills
         cursor.execute(_COSTS.format(only=_only(centre, table="d")), parameters)
         costs = [
             CostFigures(_channel(channel), provider, attempts, segments, cost_micro)
@@ -217,28 +221,37 @@ def reach_summary(period: Period, *, centre: str | None = None) -> ReachSummary:
         ]
         cursor.execute(_RELEASED, parameters)
         released_at = cursor.fetchone()[0]
+    zone, codes = local_zone(), dict(ServiceCentre.objects.values_list("pk", "code"))
+    reached = [cell for cell in cube if cell.standing == Standing.REACHED]
+    going_on = _added(
+        (cell for cell in cube if cell.standing == Standing.UNDER_WAY),
+        lambda cell: MessageState(cell.state).name,
+    )
+    tried += [TriedFigures(str(Standing.UNDER_WAY), state, "", "", n) for state, n in going_on.items()]
     return ReachSummary(
         period=str(period),
         centre=centre or "",
-        released_at=released_at.astimezone(local_zone()).isoformat() if released_at else "",
-        standings=dict.fromkeys(map(str, Standing), 0) | _added(cube, "standing"),
-        merged=sum(row[-1] for row in cube if row[0]),
-        hows={ReachHow(how).name: bills for how, bills in _added(cube, "how").items() if how is not None},
-        channels={
-            _channel(channel): bills
-            for channel, bills in _added(
-                [row for row in cube if row[_CUBE_COLUMNS.index("how")] is not None], "reach_channel"
-            ).items()
-        },
-        hours={
-            f"{hour:%Y-%m-%dT%H}": bills
-            for hour, bills in sorted(
-                (hour, bills) for hour, bills in _added(cube, "hour").items() if hour is not None
+        released_at=released_at.astimezone(zone).isoformat() if released_at else "",
+        standings=dict.fromkeys(map(str, Standing), 0) | _added(cube, lambda cell: cell.standing),
+        merged=sum(cell.bills for cell in cube if cell.is_merged),
+        hows=_added(reached, lambda cell: ReachHow(cell.how).name),
+        channels=_added(reached, lambda cell: _channel(cell.reach_channel)),
+        hours=dict(
+            sorted(_added(reached, lambda cell: f"{cell.half_hour.astimezone(zone):%Y-%m-%dT%H}").items())
+        ),
+        steps=tuple(
+            StepFigures(step + 1, _channel(channel), found)
+            for (step, channel), found in sorted(_by_standing(cube, lambda c: (c.step, c.channel)).items())
+        ),
+        tried=tuple(
+            sorted(tried, key=lambda row: (-row.bills, row.standing, row.state, row.channel, row.reason))
+        ),
+        centres=tuple(
+            CentreFigures(code, found)
+            for code, found in sorted(
+                _by_standing(cube, lambda cell: codes.get(cell.service_centre_id, "")).items()
             )
-        },
-        steps=_steps(cube),
-        tried=tuple(tried),
-        centres=tuple(CentreFigures(code, found) for code, found in sorted(centres.items())),
+        ),
         costs=tuple(costs),
     )
 
@@ -272,24 +285,37 @@ def _channel(number: int | None) -> str:
     return "" if number is None else Channel(number).name
 
 
-def _added(cube: list[tuple[Any, ...]], column: str) -> dict[Any, int]:
-    """The cube's counts by one of its columns."""
-    at, found = _CUBE_COLUMNS.index(column), dict[Any, int]()
-    for row in cube:
-        found[row[at]] = found.get(row[at], 0) + row[-1]
+class _Cell(NamedTuple):
+    """So many bills are alike in all these."""
+
+    is_merged: bool
+    standing: str
+    how: Any
+    reach_channel: Any
+    step: int
+    channel: int
+    state: int
+    half_hour: Any
+    service_centre_id: Any
+    bills: int
+
+
+def _added(cells: Iterable[_Cell], key: Callable[[_Cell], str]) -> dict[str, int]:
+    """The bills of cells that are alike in `key`."""
+    found: dict[str, int] = {}
+    for cell in cells:
+        name = key(cell)
+        found[name] = found.get(name, 0) + cell.bills
     return found
 
 
-def _steps(cube: list[tuple[Any, ...]]) -> tuple[StepFigures, ...]:
-    """The funnel: for every step and channel of the plans, how many bills stand there and how."""
-    found: dict[tuple[int, int], dict[str, int]] = {}
-    for _, standing, _, _, step, channel, _, bills in cube:
-        row = found.setdefault((step, channel), {})
-        row[standing] = row.get(standing, 0) + bills
-    return tuple(
-        StepFigures(step + 1, _channel(channel), standings)
-        for (step, channel), standings in sorted(found.items())
-    )
+def _by_standing(cells: Iterable[_Cell], key: Callable[[_Cell], Any]) -> dict[Any, dict[str, int]]:
+    """The same, by standing."""
+    found: dict[Any, dict[str, int]] = {}
+    for cell in cells:
+        row = found.setdefault(key(cell), {})
+        row[cell.standing] = row.get(cell.standing, 0) + cell.bills
+    return found
 
 
 # ---------------------------------------------------------------------------------------------------------- statements
@@ -301,19 +327,25 @@ def _parameters(period: Period, centre: str | None) -> dict[str, Any]:
         "start": period.start,
         "end": period.end,
         "centre": find_centre(centre).pk if centre else None,
-        "zone": str(local_zone()),
         "kinds": [kind.value for kind in BILL_KINDS],
         "unreached": list(map(str, UNREACHED)),
     }
 
 
+# One session counts at a time (snapshots.py), so it may join a month in memory. The groups are few, which the planner
+# cannot know: it would sort millions of rows to group them.
+_FOR_COUNTING = "SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL jit = off"
+
 # The account's service centre in the period: that of its agreement valid then, the newest where there are several,
-# else of the one before. One row per account.
-_HOMES = """
-    SELECT DISTINCT ON (g.account_id) g.account_id, u.service_centre_id
+# else of the one before. One row per account: that agreement to which no other of the account is to be preferred.
+_RANK = "({0}.end_date IS NULL OR {0}.end_date > %(start)s, {0}.start_date, {0}.id)"
+_HOMES = f"""
+    SELECT g.account_id, u.service_centre_id
       FROM customers_agreement g JOIN metering_usagepoint u ON u.id = g.usage_point_id
      WHERE g.start_date < %(end)s
-     ORDER BY g.account_id, (g.end_date IS NULL OR g.end_date > %(start)s) DESC, g.start_date DESC, g.id
+       AND NOT EXISTS (SELECT FROM customers_agreement b
+                        WHERE b.account_id = g.account_id AND b.id <> g.id AND b.start_date < %(end)s
+                          AND {_RANK.format("b")} > {_RANK.format("g")})
 """
 
 # Where the plan of a message without evidence stands. SENT and more with `next_at`: the plan waits for evidence.
@@ -327,39 +359,39 @@ _STANDING = """
 
 # One row per bill. A MERGED bill is told by its lead: the first message of the same kind to the same customer that was
 # neither merged nor, if there is another, cancelled.
+# Counted one after the other where both are: only the plain ones, nearly all, can be read by several processes.
+# OFFSET 0: few bills have a message of the second kind, so each is looked up, and not all of the first kind hashed.
 # `told_ref` is the message that stands for it; evidence of its own comes before its lead's.
-_BILL_BODY = f"""
-    told AS (
-        SELECT false AS is_merged, m.kind, m.ref, m.account_id, m.ref AS told_ref, m.state, m.next_at, m.step,
-               m.channel, r.how, r.channel AS reach_channel, r.reached_at
-          FROM notifications_message m
-          LEFT JOIN notifications_reach r ON r.period = %(period)s AND r.ref = m.ref
-         WHERE m.period = %(period)s AND m.kind = ANY(%(kinds)s) AND m.recipient = 0 AND m.state <> 10
-           AND (m.kind = 1 OR NOT EXISTS (SELECT FROM notifications_message o
-                                           WHERE o.period = %(period)s AND o.kind = 1 AND o.ref = m.ref
-                                             AND o.recipient = 0)) {{only}}
-        UNION ALL
-        SELECT true, m.kind, m.ref, m.account_id, coalesce(l.ref, m.ref), coalesce(l.state, 10::smallint), l.next_at,
-               coalesce(l.step, m.step), coalesce(l.channel, m.channel), r.how, r.channel, r.reached_at
-          FROM notifications_message m
-          JOIN customers_customeraccount a ON a.id = m.account_id
-          LEFT JOIN LATERAL (
-                   SELECT l.ref, l.state, l.next_at, l.step, l.channel
-                     FROM customers_customeraccount b
-                     JOIN notifications_message l ON l.period = %(period)s AND l.account_id = b.id
-                    WHERE b.customer_id = a.customer_id AND l.kind = m.kind AND l.recipient = 0 AND l.state <> 10
-                    ORDER BY l.state = 9, l.ref LIMIT 1) l ON true
-          LEFT JOIN LATERAL (
-                   SELECT how, channel, reached_at FROM notifications_reach
-                    WHERE period = %(period)s AND ref IN (m.ref, l.ref)
-                    ORDER BY ref = m.ref DESC LIMIT 1) r ON true
-         WHERE m.period = %(period)s AND m.kind = ANY(%(kinds)s) AND m.recipient = 0 AND m.state = 10
-           AND (m.kind = 1 OR NOT EXISTS (SELECT FROM notifications_message o
-                                           WHERE o.period = %(period)s AND o.kind = 1 AND o.ref = m.ref
-                                             AND o.recipient = 0)) {{only}}
-    ), bill AS (SELECT *, {_STANDING} AS standing FROM told)
+_PLAIN = """
+    SELECT false, m.kind, m.ref, m.account_id, m.ref, m.state, m.next_at, m.step, m.channel, r.how, r.channel,
+           r.reached_at
+      FROM notifications_message m
+      LEFT JOIN notifications_reach r ON r.period = %(period)s AND r.ref = m.ref
+     WHERE m.period = %(period)s AND m.kind = ANY(%(kinds)s) AND m.recipient = 0 AND m.state <> 10
+       AND (m.kind = 1 OR NOT EXISTS (SELECT FROM notifications_message o
+                                       WHERE o.period = %(period)s AND o.kind = 1 AND o.ref = m.ref
+                                         AND o.recipient = 0 OFFSET 0)) {only}
 """
-
+_MERGED = """
+    SELECT true, m.kind, m.ref, m.account_id, coalesce(l.ref, m.ref), coalesce(l.state, 10::smallint), l.next_at,
+           coalesce(l.step, m.step), coalesce(l.channel, m.channel), r.how, r.channel, r.reached_at
+      FROM notifications_message m
+      JOIN customers_customeraccount a ON a.id = m.account_id
+      LEFT JOIN LATERAL (
+               SELECT l.ref, l.state, l.next_at, l.step, l.channel
+                 FROM customers_customeraccount b
+                 JOIN notifications_message l ON l.period = %(period)s AND l.account_id = b.id
+                WHERE b.customer_id = a.customer_id AND l.kind = m.kind AND l.recipient = 0 AND l.state <> 10
+                ORDER BY l.state = 9, l.ref LIMIT 1) l ON true
+      LEFT JOIN LATERAL (
+               SELECT how, channel, reached_at FROM notifications_reach
+                WHERE period = %(period)s AND ref IN (m.ref, l.ref)
+                ORDER BY ref = m.ref DESC LIMIT 1) r ON true
+     WHERE m.period = %(period)s AND m.kind = ANY(%(kinds)s) AND m.recipient = 0 AND m.state = 10
+       AND (m.kind = 1 OR NOT EXISTS (SELECT FROM notifications_message o
+                                       WHERE o.period = %(period)s AND o.kind = 1 AND o.ref = m.ref
+                                         AND o.recipient = 0 OFFSET 0)) {only}
+"""
 _AT_HOME = "AND {table}.account_id IN (SELECT account_id FROM home WHERE service_centre_id = %(centre)s)"
 
 
@@ -367,35 +399,38 @@ def _only(centre: str | None, *, table: str) -> str:
     return _AT_HOME.format(table=table) if centre else ""
 
 
-def _bill(centre: str | None) -> str:
-    """The WITH list that ends with `bill`: of all centres, or of one. Where nothing reads `home` it costs nothing."""
-    return f"WITH home AS ({_HOMES}), " + _BILL_BODY.format(only=_only(centre, table="m"))
+def _bill(centre: str | None, *parts: str) -> str:
+    """The WITH list that ends with `bill`, of `parts` (both, unless named): of all centres, or of one. Where nothing
+    reads `home` it costs nothing."""
+    only = _only(centre, table="m")
+    told = "UNION ALL".join(part.format(only=only) for part in parts or (_PLAIN, _MERGED))
+    return f"""
+        WITH home AS ({_HOMES}),
+             told (is_merged, kind, ref, account_id, told_ref, state, next_at, step, channel, how, reach_channel,
+                   reached_at) AS ({told}),
+             bill AS (SELECT *, {_STANDING} AS standing FROM told)
+    """
 
 
-_CUBE_COLUMNS = ("is_merged", "standing", "how", "reach_channel", "step", "channel", "hour")
-_CUBE = """{bill}
-    SELECT is_merged, standing, how, reach_channel, step, channel,
-           date_trunc('hour', reached_at AT TIME ZONE %(zone)s) AS hour, count(*)
-      FROM bill GROUP BY 1, 2, 3, 4, 5, 6, 7
+# Half hours, so that they can be added up to the local hours of any zone.
+_CUBE_COLUMNS = ", ".join(_Cell._fields[:-1])
+_CUBE = f"""{{bill}}
+    SELECT {_CUBE_COLUMNS}, count(*)
+      FROM (SELECT bill.*, home.service_centre_id,
+                   date_bin('30 minutes', reached_at, timestamptz '2000-01-01 00:00+00') AS half_hour
+              FROM bill LEFT JOIN home ON home.account_id = bill.account_id) placed
+     GROUP BY {_CUBE_COLUMNS}
 """
 
+# Of the bills for which nothing is under way: the last attempt.
 _TRIED = """{bill}
     SELECT standing, state, d.channel, coalesce(d.reason, ''), count(*)
       FROM bill b LEFT JOIN LATERAL (
                SELECT d.channel, d.reason FROM notifications_delivery d
-                WHERE b.standing = ANY(%(unreached)s) AND d.period = %(period)s AND d.kind = b.kind
-                  AND d.ref = b.told_ref AND d.recipient = 0
+                WHERE d.period = %(period)s AND d.kind = b.kind AND d.ref = b.told_ref AND d.recipient = 0
                 ORDER BY d.claimed_at DESC, d.attempt DESC LIMIT 1) d ON true
-     WHERE b.standing <> 'REACHED'
-     GROUP BY 1, 2, 3, 4 ORDER BY count(*) DESC, 1, 2, 3, 4
-"""
-
-_CENTRES = """{bill}
-    SELECT coalesce(c.code, ''), f.standing, f.bills
-      FROM (SELECT home.service_centre_id, standing, count(*) AS bills
-              FROM bill LEFT JOIN home ON home.account_id = bill.account_id
-             GROUP BY home.service_centre_id, standing) f
-      LEFT JOIN metering_servicecentre c ON c.id = f.service_centre_id
+     WHERE b.standing = ANY(%(unreached)s)
+     GROUP BY 1, 2, 3, 4
 """
 
 # Of everybody told about the bills, delegates too: their messages cost the same.
