@@ -35,8 +35,6 @@ DEBUG = os.environ.get("TAYYAR_DEBUG") == "1"
 SECRET_KEY = crypto.keys().links.hex()
 ALLOWED_HOSTS = os.environ.get("TAYYAR_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 SITE_URL = os.environ.get("TAYYAR_SITE_URL", "http://127.0.0.1:8000")
-EMAIL_HOST = os.environ.get("TAYYAR_SMTP_HOST", "127.0.0.1")
-EMAIL_PORT = int(os.environ.get("TAYYAR_SMTP_PORT", "2525"))
 EMAIL_FROM = os.environ.get("TAYYAR_EMAIL_FROM", "bills@tayyar.example")
 
 INSTALLED_APPS = [

@@ -1,13 +1,16 @@
 """The tour: from an empty folder to a bill on the screen, with real tariffs, real SMTP and a real database.
 
-Thirteen months are billed, so that charts have a year to show; the messages of the last one are delivered to a local
-mailbox. Run again, it goes on where it stopped and serves what is there.
+Thirteen months are billed, so that charts have a year to show; the messages of the last one go to simulated providers,
+some of which fail, while the days go by. Run again, it goes on where it stopped and serves what is there.
 """
 
 import datetime as dt
 import itertools
+import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -17,17 +20,24 @@ from tayyar.billing.conduct import conduct
 from tayyar.billing.models import Bill
 from tayyar.billing.telling import bill_url
 from tayyar.billing.worker import connect
-from tayyar.core import clock
+from tayyar.core import clock, crypto
 from tayyar.core.errors import UserError
 from tayyar.core.models import Setting
 from tayyar.core.periods import Period
-from tayyar.customers.models import CustomerAccount, Language
+from tayyar.customers.models import Channel, ContactPoint, CustomerAccount, Language
 from tayyar.demo.answers import answer_for_demo
-from tayyar.demo.population import generate, last_readable_period
+from tayyar.demo.population import ADDRESS_FIELD, generate, last_readable_period
+from tayyar.gateways.http_peer.faults import Faults as HttpFaults
+from tayyar.gateways.mailbox.server import Faults as MailFaults
+from tayyar.gateways.push_peer.browsers import subscription
+from tayyar.gateways.push_peer.faults import Faults as PushFaults
+from tayyar.gateways.smsc.faults import Faults as SmscFaults
 from tayyar.ledger import services as ledger
 from tayyar.ledger.models import SystemAccount, TransferKind
 from tayyar.ledger.services import Posting
-from tayyar.profiles.installation import choose_profile
+from tayyar.notifications.models import Message, MessageState, ReachHow
+from tayyar.notifications.proof import record_reach
+from tayyar.profiles.installation import choose_profile, installed_profile
 
 MONTHS = 13
 FEW_ACCOUNTS = 100_000  # above this, two months must do
@@ -79,6 +89,96 @@ def bill_all(*, code: str, periods: list[Period]) -> Stop:
             _pay(period)
     bill = _bill_to_show(periods[-1])
     return Stop(periods[-1], certificate, bill.number, bill_url(bill.number, due_date=bill.due_date))
+
+
+def subscribe_some(*, push_port: int) -> None:
+    """One account in twelve has a browser that asked to be told; its push service is the simulated one."""
+    if ContactPoint.objects.filter(channel=Channel.PUSH).exists():
+        return
+    accounts = list(CustomerAccount.objects.order_by("id").values_list("id", flat=True)[::12])
+    made = []
+    for account in accounts:
+        address = subscription(account, port=push_port)
+        made.append(
+            ContactPoint(
+                account_id=account,
+                channel=Channel.PUSH,
+                address_sealed=crypto.seal(address, field=ADDRESS_FIELD),
+                address_hash=crypto.lookup_hash(address, field=ADDRESS_FIELD),
+                verified_at=clock.now(),
+            )
+        )
+    ContactPoint.objects.bulk_create(made, batch_size=5_000)
+
+
+def faults() -> dict[str, object]:
+    """What goes wrong in the demo, by simulated provider: the first SMS provider throttles, fails and loses receipts,
+    and everywhere there are addresses that nobody has."""
+    return {
+        "sms-first": SmscFaults(
+            fail_share=0.25, missing_receipt_share=0.05, unknown_suffix="0", throttle_every=200
+        ),
+        "sms-second": HttpFaults(error_share=0.02, undeliverable=r"00$"),
+        "whatsapp": HttpFaults(undeliverable=r"5$", error_share=0.01, read_share=0.4),
+        "mail": MailFaults(refuse=r"0@mail\.example", bounce=r"5@mail\.example"),
+        "push": PushFaults(gone_share=0.05),
+    }
+
+
+TOLD = "DEMO_TOLD"  # the setting that says that the days went by already
+
+
+def deliver_all(period: Period, *, deliver: Callable[[], object], report: Callable[[str], None]) -> None:
+    """Send the period's messages as the days go by: the clock moves, plans go on, people open what they got.
+
+    `deliver` sends what waits at this moment. The clock stands at its true time again in the end; a second time
+    nothing is done.
+    """
+    if Setting.objects.filter(key=TOLD).exists():
+        return
+    path = Path(os.environ["TAYYAR_CLOCK"])
+    issued = dt.datetime.combine(
+        installed_profile().issue_date(period.year, period.month), dt.time(6), dt.UTC
+    )
+    try:
+        for hours, what in ROUNDS:
+            clock.set_shift(path, issued + dt.timedelta(hours=hours) - dt.datetime.now(dt.UTC))
+            report(f"{clock.now():%d %B %H:%M} UTC: {what}")
+            deliver()
+            _open_some(period)
+    finally:
+        clock.set_shift(path, dt.timedelta(0))
+    Setting.objects.create(key=TOLD, value=str(period))
+
+
+# Hours after issue, and what happens then; the waits are those of the profile's delivery.yaml.
+ROUNDS = (
+    (0, "bills go out by push, WhatsApp, SMS and e-mail"),
+    (2, "unopened pushes are followed by a message"),
+    (5, "what WhatsApp did not deliver goes by SMS"),
+    (20, "what SMS did not deliver goes by e-mail"),
+    (80, "whoever was not reached by any of these is on the call list"),
+    (160, "and then on paper"),
+)
+# Of a hundred people who got a bill through a channel without receipts, so many open its link within the round.
+OPENERS_PERCENT = {Channel.PUSH: 60, Channel.EMAIL: 45}
+
+
+def _open_some(period: Period) -> None:
+    """People open bills that came by a channel which tells us nothing by itself."""
+    sent = Message.objects.filter(
+        period=period.number, state=MessageState.SENT, channel__in=list(OPENERS_PERCENT)
+    )
+    for ref, channel, account in sent.values_list("ref", "channel", "account_id"):
+        if (account * 7919 + 13) % 100 < OPENERS_PERCENT[Channel(channel)]:
+            record_reach(
+                period=period,
+                ref=ref,
+                how=ReachHow.LINK_VIEW,
+                channel=Channel(channel),
+                witness="demo reader",
+                now=clock.now(),
+            )
 
 
 def _pay(period: Period) -> None:

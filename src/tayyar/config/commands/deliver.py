@@ -137,7 +137,7 @@ def deliver(*, workers: int, once: bool, lane: str | None = None) -> Counter[str
                         error = news
                     else:
                         counts.update(news)
-                        bar.advance(news.total() - news["NOT_TRIED"])
+                        bar.advance(news["SENT"])
     finally:
         for worker in running:
             worker.process.terminate()

@@ -164,7 +164,11 @@ def running(
     receipts_per_call: int = 100,
 ) -> Iterator[process.PeerProcess]:
     """The server as a process for the length of the block; `port` 0 takes any free one."""
-    more = ["--phone-number-id", phone_number_id, "--access-token", access_token, "--app-secret", app_secret]
+    more = [
+        f"--phone-number-id={phone_number_id}",
+        f"--access-token={access_token}",
+        f"--app-secret={app_secret}",
+    ]
     more += ["--templates", str(templates), "--receipts-per-call", str(receipts_per_call)]
     with process.running(
         "tayyar.gateways.graph.server",

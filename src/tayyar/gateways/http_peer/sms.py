@@ -105,7 +105,7 @@ def running(
     receipts_per_call: int = 50,
 ) -> Iterator[process.PeerProcess]:
     """The provider as a process for the length of the block; `port` 0 takes any free one."""
-    more = ["--token", token, "--secret", secret, "--receipts-per-call", str(receipts_per_call)]
+    more = [f"--token={token}", f"--secret={secret}", f"--receipts-per-call={receipts_per_call}"]
     with process.running(
         "tayyar.gateways.http_peer.sms",
         port=port,

@@ -70,7 +70,7 @@ class Mailbox:
             self._end()
             raise UserError(
                 f"The mailbox cannot listen on {HOST}:{self.port} ({error.strerror}). "
-                "Stop what uses that port, or choose another with TAYYAR_SMTP_PORT."
+                "Stop what uses that port, or choose another."
             ) from None
         self.port = self._server.sockets[0].getsockname()[1]
         return self
