@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import Site, sign_in
+from tests.browser.conftest import PASSWORD, Site, sign_in
 
 from tayyar.core.models import AuditEntry
 from tayyar.core.partitions import ensure_partition
@@ -311,6 +311,24 @@ def test_what_was_told_at_the_branch_proves_that_the_bill_arrived(desk: Page, se
     found = Reach.objects.get(period=PERIOD.number, ref=message.ref)
     assert found.how == ReachHow.CLERK and found.witness.startswith("user:")
     assert "Told at the branch" in desk.locator("article", has_text=str(message.ref)).inner_text()
+
+
+def test_a_clerk_serves_one_person_and_stops_nothing(page: Page, sent: Site) -> None:
+    from django.contrib.auth.models import Group, User
+
+    def hire() -> None:
+        clerk = User.objects.create_user("clerk-of-messages", password=PASSWORD, is_staff=True)
+        clerk.groups.add(Group.objects.get_or_create(name="CLERK")[0])
+
+    commit(hire)
+    sign_in(page, sent, "clerk-of-messages")
+    page.goto(history(sent, unreached_message()))
+    page.get_by_role("link", name="Send again").first.click()
+    assert page.get_by_role("button", name="Send again").is_visible()
+    page.goto(console(sent, "runs/2026-09/delivery"))
+    assert page.locator("main form").count() == 0
+    page.goto(console(sent, "runs/2026-09/delivery/BILL_ISSUED/stop"))
+    assert "for billing managers" in page.locator("[role=alert]").inner_text()
 
 
 def test_a_reader_sees_figures_and_has_no_buttons(page: Page, sent: Site) -> None:

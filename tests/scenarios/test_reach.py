@@ -434,3 +434,24 @@ def test_the_reach_command_refuses_what_it_does_not_know(capsys):
     assert "There are: C01" in capsys.readouterr().err
     with pytest.raises(UserError):
         reach_summary(cast.Period(2026, 9))
+
+
+def test_the_messages_command_queues_again_what_failed_and_calls_off_what_waits(capsys):
+    ground.release()
+    ground.accounts(3)
+    for index, state in ((1, S.FAILED), (2, S.PARKED), (3, S.DELIVERED)):
+        ground.message(index, state)
+    assert run("messages", "retry", "2026-11", "--state", "FAILED", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["messages"] == 1
+    assert run("messages", "cancel", "2026-11") == 0
+    assert "Cancelled: 2 messages" in capsys.readouterr().out
+    states = queries.delivery_summary(PERIOD).states
+    assert {name: n for name, n in states.items() if n} == {"CANCELLED": 2, "DELIVERED": 1}
+
+
+def test_the_messages_command_refuses_what_it_does_not_know(capsys):
+    assert run("messages", "retry", "2026-11", "--state", "LOST") == 2
+    assert "'LOST' is no state of a message" in capsys.readouterr().err
+    assert run("messages", "cancel", "2026-11", "--kind", "POSTCARD") == 2
+    assert run("messages", "retry", "2026-11", "--state", "DELIVERED") == 2
+    assert "can be tried again" in capsys.readouterr().err

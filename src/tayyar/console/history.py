@@ -75,7 +75,7 @@ def message_history(screen: Screen, account_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff(acting=True)
+@staff(serving=True)
 def resend(screen: Screen, account_id: int, period: str, kind: int, ref: int, recipient: int) -> HttpResponse:
     """Ask once more, then tell it again."""
     message = _find(account_id, period, kind, ref, recipient)
@@ -109,7 +109,7 @@ def resend(screen: Screen, account_id: int, period: str, kind: int, ref: int, re
 
 
 @require_POST
-@staff(acting=True)
+@staff(serving=True)
 def told(screen: Screen, account_id: int, period: str, ref: int, recipient: int) -> HttpResponse:
     """Record that the bill was told at the branch or by telephone; that ends its plan."""
     how = screen.request.POST.get("how", "")

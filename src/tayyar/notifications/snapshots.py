@@ -28,7 +28,7 @@ def snapshot(*, period: Period, name: str, count: Callable[[], Data], now: dt.da
     if found and not _is_old(found, now):
         return found
     with transaction.atomic(), connection.cursor() as cursor:
-        lock = [period.number, f"snapshot:{name}"]
+        lock = (period.number, f"snapshot:{name}")
         if found:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", lock)
             if not cursor.fetchone()[0]:
