@@ -274,7 +274,7 @@ def test_the_list_of_the_unreached_says_what_was_tried_and_names_no_address():
     assert bill.tried == "SMS FAILED ABSENT; EMAIL EXPIRED"
 
 
-# ------------------------------------------------------------------------------------------------------------- snapshots
+# ----------------------------------------------------------------------------------------------------------- snapshots
 
 
 def counted(count, *, name="x", at=NOW):
@@ -406,7 +406,7 @@ def test_marked_contact_points_are_listed_by_centre_with_their_address_hidden():
     assert list(history_queries.marked_contacts(since=NOW + HOUR, today=NOW.date())) == []
 
 
-# -------------------------------------------------------------------------------------------------------------- commands
+# ------------------------------------------------------------------------------------------------------------ commands
 
 
 def run(*arguments: str) -> int:
