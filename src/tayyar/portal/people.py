@@ -59,7 +59,8 @@ def shown(contacts: Iterable[ContactPoint], lang: str) -> list[dict[str, Any]]:
             "id": contact.pk,
             "channel": WORDS[lang][f"channel_{Channel(contact.channel).name}"],
             "address": masked_address(
-                crypto.unseal(bytes(contact.address_sealed), field=ADDRESS_FIELD), channel=Channel(contact.channel)
+                crypto.unseal(bytes(contact.address_sealed), field=ADDRESS_FIELD),
+                channel=Channel(contact.channel),
             ),
             "recipient": contact.recipient,
         }
