@@ -27,7 +27,7 @@ from tayyar.notifications.link import Event, Link, Received, Sent, Wake
 from tayyar.notifications.models import Provider
 from tayyar.notifications.outbox import Claim
 from tayyar.notifications.pace import ProviderPace
-from tayyar.notifications.ports import DeliveryKey, Gateway, Outcome, SendResult, Unpaced
+from tayyar.notifications.ports import DeliveryKey, Gateway, Outcome, Receipt, SendResult, Unpaced
 from tayyar.notifications.providers import ProviderConfig
 from tayyar.notifications.services import WAKE
 from tayyar.notifications.wording import worded
@@ -43,6 +43,7 @@ _IDLE_SECONDS = 1.0
 _LINGER_SECONDS = 2.0  # with `once`: how long after the last word of a provider more receipts may come
 _RECOVER_SECONDS = 15.0
 _REFRESH_SECONDS = 2.0
+_EARLY_SECONDS = 2.0  # how long a receipt is held for an answer still to come
 _RESTS_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # after a batch of which a provider took nothing
 _ONCE_PATIENCE = 3  # such batches in a row, with `once`, before the command says so
 NO_CONTACT, QUIET = "NO_CONTACT", "QUIET"
@@ -84,6 +85,7 @@ class Engine:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._give_way = GiveWay(lambda: portal_p95_ms(clock()))
         self._claims: dict[DeliveryKey, Claim] = {}
+        self._early: list[tuple[Link, Sequence[Receipt], float]] = []
         self._links = [self._link(config, gateway, lane) for config, gateway in providers]
         self._recovered_at = self._refreshed_at = -1e9
 
@@ -126,6 +128,7 @@ class Engine:
             for link in self._links:
                 link.weight, link.is_paused = rows[link.number].weight, rows[link.number].is_paused
             _patiently(self._give_way.look)
+            self._try_early()
             self._refreshed_at = time.monotonic()
 
     def _fill(self) -> bool:
@@ -201,13 +204,10 @@ class Engine:
     def _sent(self, link: Link, results: Sequence[SendResult]) -> None:
         link.in_flight = False
         self._settle(results, link.config.cost_micro)
-        self._settle_early(link)
+        self._try_early(link.config.code)
         failed = sum(result.outcome in _PROVIDER_FAILED for result in results)
-        _patiently(
-            lambda: health.note(
-                provider=link.number, now=self.clock(), sent=len(results) - failed, failed=failed
-            )
-        )
+        counts = {"sent": len(results) - failed, "failed": failed}
+        _patiently(lambda: health.tally(provider=link.number, now=self.clock(), **counts))
         if all(result.outcome is Outcome.NOT_TRIED for result in results):
             link.rests_until = time.monotonic() + _RESTS_SECONDS[min(link.failures, len(_RESTS_SECONDS) - 1)]
             link.failures += 1
@@ -219,10 +219,29 @@ class Engine:
         _patiently(lambda: receipts.settle_early(provider=link.config.code, now=self.clock()))
 
     def _received(self, link: Link, event: Received) -> None:
-        _patiently(
-            lambda: receipts.store(provider=link.config.code, receipts=event.receipts, now=self.clock())
-        )
-        link.confirm(event.receipts)
+        self._apply(link, event.receipts, time.monotonic())
+
+    def _apply(self, link: Link, said: Sequence[Receipt], since: float) -> None:
+        """Store receipts and tell the provider so. Those that fit nothing yet most likely overtook the answer that the
+        other link is about to report: they are held, unconfirmed, and after a while stored for whoever needs them."""
+        code = link.config.code
+        left = _patiently(lambda: receipts.apply(provider=code, receipts=said, now=self.clock()))
+        if left and time.monotonic() - since > _EARLY_SECONDS:
+            _patiently(lambda: receipts.keep(provider=code, receipts=left, now=self.clock()))
+            left = []
+        held = {id(receipt) for receipt in left}
+        link.confirm([receipt for receipt in said if id(receipt) not in held])
+        if left:
+            self._early.append((link, left, since))
+
+    def _try_early(self, code: str | None = None) -> None:
+        """Receipts held so far, of one provider or all: try them again."""
+        early, self._early = self._early, []
+        for link, said, since in early:
+            if code is None or link.config.code == code:
+                self._apply(link, said, since)
+            else:
+                self._early.append((link, said, since))
 
     def _settle(self, results: Sequence[SendResult], cost_micro: int) -> None:
         if results:
@@ -280,6 +299,8 @@ class Engine:
                 link.join()
         while self._hear(0.0):  # receipts that were read while the links closed
             pass
+        for link, said, _ in self._early:
+            receipts.keep(provider=link.config.code, receipts=said, now=self.clock())
 
 
 _PROVIDER_FAILED = (Outcome.NOT_TRIED, Outcome.IN_DOUBT, Outcome.TRY_LATER)

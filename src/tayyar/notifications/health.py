@@ -6,6 +6,9 @@ at most once in a window. A weight never falls below LEAST: only by being asked 
 
 import datetime as dt
 import functools
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterable
 
 from django.db import transaction
@@ -63,6 +66,22 @@ def note(
         row.save(update_fields=_WINDOW_FIELDS)
 
 
+def tally(*, provider: int, now: dt.datetime, **counts: int) -> None:
+    """As `note`, but gathered in this process and written every TALLY_SECONDS: for the busy."""
+    with _lock:
+        gathered = _gathered.setdefault(provider, Counter())
+        gathered.update(counts)
+        if time.monotonic() - _written_at.get(provider, 0.0) < TALLY_SECONDS:
+            return
+        _written_at[provider], counts = time.monotonic(), dict(gathered)
+        gathered.clear()
+    note(provider=provider, now=now, **counts)
+
+
+TALLY_SECONDS = 2.0
+_lock = threading.Lock()
+_gathered: dict[int, Counter[str]] = {}
+_written_at: dict[int, float] = {}
 _WINDOW_FIELDS = [
     "weight",
     "window_began_at",

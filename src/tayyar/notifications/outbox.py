@@ -317,7 +317,8 @@ def _arrays(period: int, kind: int, results: Sequence[SendResult]) -> dict[str, 
     }
 
 
-# In every statement period and kind are constants, so that only one partition is planned and touched.
+# In every statement period and kind are constants, so that only one partition is planned and touched. A LATERAL with
+# OFFSET 0 is looked up row by row through the primary key, whatever the planner believes about how many are in flight.
 
 _CLAIM = """
     WITH picked AS (
@@ -335,7 +336,7 @@ _CLAIM = """
                CASE WHEN NOT %(minds_quiet)s OR p.quiet_from IS NULL THEN false
                     WHEN p.quiet_from < p.quiet_to THEN %(clock)s >= p.quiet_from AND %(clock)s < p.quiet_to
                     ELSE %(clock)s >= p.quiet_from OR %(clock)s < p.quiet_to END AS is_quiet,
-               ARRAY[p.quiet_from, p.quiet_to] AS hours,
+               CASE WHEN p.quiet_from IS NOT NULL THEN ARRAY[p.quiet_from, p.quiet_to] END AS hours,
                CASE WHEN p.account_id IS NOT NULL
                     THEN jsonb_build_array(p.channels, p.excluded, p.plans, p.wants_paper) END AS wished,
                coalesce(p.attaches_pdf, false) AS attaches_pdf
@@ -394,12 +395,14 @@ _SETTLE = """
         ) AS r (ref, recipient, channel, attempt, state, message_state, next_at, reason, provider_ref, segments)
     ), locked AS (
         SELECT r.*, d.state AS was, d.contact_point_id
-          FROM notifications_delivery d JOIN result r USING (ref, recipient, channel, attempt)
-         WHERE d.period = %(period)s AND d.kind = %(kind)s
-           AND (d.state IN (%(SENDING)s, %(IN_DOUBT)s)
-                OR d.state = %(EXPIRED)s AND d.provider_ref = '' AND r.state <> %(IN_DOUBT)s
-                OR d.state IN (%(DELIVERED)s, %(READ)s) AND d.segments = 0 AND r.state = %(SENT)s)
-           FOR UPDATE OF d
+          FROM result r CROSS JOIN LATERAL (
+                   SELECT state, provider_ref, segments, contact_point_id FROM notifications_delivery
+                    WHERE period = %(period)s AND kind = %(kind)s AND ref = r.ref AND recipient = r.recipient
+                      AND channel = r.channel AND attempt = r.attempt
+                   OFFSET 0 FOR UPDATE) d
+         WHERE d.state IN (%(SENDING)s, %(IN_DOUBT)s)
+            OR d.state = %(EXPIRED)s AND d.provider_ref = '' AND r.state <> %(IN_DOUBT)s
+            OR d.state IN (%(DELIVERED)s, %(READ)s) AND d.segments = 0 AND r.state = %(SENT)s
     ), written AS (
         UPDATE notifications_delivery d
            SET state = CASE WHEN l.was IN (%(DELIVERED)s, %(READ)s) THEN l.was ELSE l.state END,

@@ -50,11 +50,13 @@ def wishes_of(cursor: Any, accounts: Iterable[int]) -> dict[int, Wish]:
 def masks_of(cursor: Any, people: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """For each (account, recipient) the channels with a contact point in use, as bits; absent: none."""
     cursor.execute(
-        """SELECT c.account_id, c.recipient, bit_or(1 << c.channel)
-             FROM customers_contactpoint c
-             JOIN unnest(%s::bigint[], %s::smallint[]) AS p (account_id, recipient) USING (account_id, recipient)
-            WHERE c.is_active AND c.verified_at IS NOT NULL
-            GROUP BY c.account_id, c.recipient""",
+        """SELECT p.account_id, p.recipient, c.mask
+             FROM unnest(%s::bigint[], %s::smallint[]) AS p (account_id, recipient)
+             CROSS JOIN LATERAL (
+                   SELECT bit_or(1 << channel) AS mask FROM customers_contactpoint
+                    WHERE account_id = p.account_id AND recipient = p.recipient
+                      AND is_active AND verified_at IS NOT NULL) c
+            WHERE c.mask IS NOT NULL""",
         [ints(account for account, _ in people), ints(recipient for _, recipient in people)],
     )
     return {(account, recipient): mask for account, recipient, mask in cursor.fetchall()}

@@ -18,7 +18,7 @@ from tayyar.core.arrays import ints, texts, times
 from tayyar.customers.models import ContactMark
 from tayyar.customers.services import mark_contacts
 from tayyar.notifications import people, rules, walk
-from tayyar.notifications.health import SLOW, note, number_of
+from tayyar.notifications.health import SLOW, number_of, tally
 from tayyar.notifications.kinds import BILL_KINDS
 from tayyar.notifications.models import EarlyReceipt, MessageState, ReachHow
 from tayyar.notifications.plans import Until
@@ -34,16 +34,28 @@ _EARLY = dt.timedelta(seconds=30)
 
 def store(*, provider: str, receipts: Sequence[Receipt], now: dt.datetime) -> None:
     """Apply receipts of one provider, or keep those that fit nothing yet. When this returns they are safe."""
+    left = apply(provider=provider, receipts=receipts, now=now)
+    if left:
+        keep(provider=provider, receipts=left, now=now)
+
+
+def apply(*, provider: str, receipts: Sequence[Receipt], now: dt.datetime) -> list[Receipt]:
+    """Apply receipts of one provider. Returns those that fit nothing yet: they are nowhere, and may be tried again."""
     if not receipts:
-        return
+        return []
     number = number_of(provider)
     with transaction.atomic(), connection.cursor() as cursor:
         left, slow = _apply(cursor, number, provider, receipts, now)
-        if left:
-            EarlyReceipt.objects.bulk_create(
-                [_early(number, receipt, now) for receipt in left], ignore_conflicts=True
-            )
-    note(provider=number, now=now, received=len(receipts), slow=slow)
+    tally(provider=number, now=now, received=len(receipts) - len(left), slow=slow)
+    return left
+
+
+def keep(*, provider: str, receipts: Sequence[Receipt], now: dt.datetime) -> None:
+    """Store receipts that fit nothing yet; `settle_early` tries them again."""
+    number = number_of(provider)
+    EarlyReceipt.objects.bulk_create(
+        [_early(number, receipt, now) for receipt in receipts], ignore_conflicts=True
+    )
 
 
 def settle_early(*, provider: str, now: dt.datetime) -> int:
@@ -152,11 +164,23 @@ _COLUMNS = """d.kind, d.ref, d.recipient, d.channel, d.attempt, d.account_id, d.
 
 def _by_key(cursor: Any, number: int, period: int, keys: Sequence[DeliveryKey]) -> list[Any]:
     cursor.execute(
-        f"""SELECT {_COLUMNS} FROM notifications_delivery d
-              JOIN unnest(%s::smallint[], %s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[])
-                     AS k (kind, ref, recipient, channel, attempt) USING (kind, ref, recipient, channel, attempt)
-             WHERE d.period = %s AND d.provider = %s FOR UPDATE OF d""",
-        [*map(ints, list(zip(*keys, strict=True))[1:]), period, number],
+        f"""SELECT d.* FROM unnest(%(kinds)s::smallint[], %(refs)s::bigint[], %(recipients)s::smallint[],
+                                   %(channels)s::smallint[], %(attempts)s::smallint[])
+                              AS k (kind, ref, recipient, channel, attempt)
+             CROSS JOIN LATERAL (
+                   SELECT {_COLUMNS} FROM notifications_delivery d
+                    WHERE d.period = %(period)s AND d.kind = k.kind AND d.ref = k.ref AND d.recipient = k.recipient
+                      AND d.channel = k.channel AND d.attempt = k.attempt AND d.provider = %(provider)s
+                   OFFSET 0 FOR UPDATE) d""",
+        {
+            "kinds": ints(key.kind for key in keys),
+            "refs": ints(key.ref for key in keys),
+            "recipients": ints(key.recipient for key in keys),
+            "channels": ints(key.channel for key in keys),
+            "attempts": ints(key.attempt for key in keys),
+            "period": period,
+            "provider": number,
+        },
     )
     return list(cursor.fetchall())
 
@@ -282,10 +306,11 @@ def _move_messages(
     now: dt.datetime,
 ) -> None:
     cursor.execute(
-        """SELECT m.ref, m.recipient, m.state, m.step, m.channel
-             FROM notifications_message m
-             JOIN unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient) USING (ref, recipient)
-            WHERE m.period = %s AND m.kind = %s FOR UPDATE OF m""",
+        """SELECT m.* FROM unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient)
+             CROSS JOIN LATERAL (
+                   SELECT ref, recipient, state, step, channel FROM notifications_message
+                    WHERE period = %s AND kind = %s AND ref = k.ref AND recipient = k.recipient
+                   OFFSET 0 FOR UPDATE) m""",
         [ints(key.ref for key, _, _ in moved), ints(key.recipient for key, _, _ in moved), period, kind],
     )
     messages = {(row[0], row[1]): (S(row[2]), row[3], row[4]) for row in cursor.fetchall()}

@@ -29,11 +29,12 @@ def advance(
     if not keys:
         return
     cursor.execute(
-        """SELECT m.ref, m.recipient, m.account_id, m.step, m.contact_point_id IS NOT NULL, m.state
-             FROM notifications_message m
-             JOIN unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient) USING (ref, recipient)
-            WHERE m.period = %s AND m.kind = %s
-              FOR UPDATE OF m""",
+        """SELECT m.* FROM unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient)
+             CROSS JOIN LATERAL (
+                   SELECT ref, recipient, account_id, step, contact_point_id IS NOT NULL, state
+                     FROM notifications_message
+                    WHERE period = %s AND kind = %s AND ref = k.ref AND recipient = k.recipient
+                   OFFSET 0 FOR UPDATE) m""",
         [ints(ref for ref, _ in keys), ints(recipient for _, recipient in keys), period, kind],
     )
     rows = [row for row in cursor.fetchall() if row[5] not in rules.CLOSED]

@@ -1,5 +1,9 @@
 """Which country this installation serves, with the utility's answers to its profile's open questions."""
 
+import functools
+import os
+from pathlib import Path
+
 from tayyar.core.errors import UserError
 from tayyar.core.models import Setting
 from tayyar.core.paths import data_dir
@@ -18,7 +22,16 @@ def installed_profile() -> Profile:
 
 def load_answered(code: str) -> Profile:
     """A profile with the answers in the data folder's profile-<code>.yaml."""
-    return load(code, read_answers(answers_file(data_dir(), code)))
+    path = answers_file(data_dir(), code)
+    return _answered(
+        code, path, path.stat().st_mtime_ns if path.exists() else 0, os.environ.get("TAYYAR_PROFILES")
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _answered(code: str, path: Path, changed: int, folders: str | None) -> Profile:
+    """Read once for each state of the answers' file."""
+    return load(code, read_answers(path))
 
 
 def choose_profile(code: str) -> Profile:
