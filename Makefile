@@ -5,7 +5,7 @@ BIN := .venv/bin
 N ?= 200000
 KILLS ?= 500
 
-.PHONY: help setup demo test lint bench faults browser-setup clean
+.PHONY: help setup demo test lint bench faults browser-setup peers-setup clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -32,7 +32,7 @@ lint: setup  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint browser-setup  ## every check: lint, unit, scenario, fault and browser tests
+test: lint browser-setup peers-setup  ## every check: lint, unit, scenario, fault and browser tests
 	$(BIN)/pytest
 
 browser-setup: setup  # a real Chromium for the browser tests, from the distribution
@@ -40,6 +40,15 @@ browser-setup: setup  # a real Chromium for the browser tests, from the distribu
 	  echo "Installing chromium for the browser tests"; \
 	  $$(test $$(id -u) = 0 || echo sudo) apt-get update -qq && \
 	  $$(test $$(id -u) = 0 || echo sudo) apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+peers-setup: setup  # servers that are not ours, for the tests against real peers; a test without its peer is skipped
+	@for one in postfix:postfix npm:npm,nodejs /usr/lib/kannel/test/drive_smpp:kannel-extras; do \
+	  command -v $${one%%:*} >/dev/null || test -x $${one%%:*} || missing="$$missing $$(echo $${one##*:} | tr , ' ')"; done; \
+	test -z "$$missing" || { \
+	  echo "Installing$$missing for the tests against real peers"; \
+	  $$(test $$(id -u) = 0 || echo sudo) apt-get update -qq && \
+	  $$(test $$(id -u) = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
 bench: setup  ## speed and memory against baselines of the same run; N=9000000 for the full one
 	$(BIN)/python -m tests.benchmarks.run --accounts $(N)

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -30,6 +31,7 @@ from tayyar.profiles.installation import installed_profile
 
 LANGUAGE_SECONDS = 365 * 86_400
 NO_VALUE = "–"
+SECTIONS = ("home", "sheets", "reviews", "templates")
 
 
 class Screen:
@@ -148,6 +150,11 @@ class Screen:
             "utility": profile.utility_names[self.lang] if profile else "",
             "user_name": user.get_username() if user.is_authenticated else "",
             "can_act": self.can_act,
+            "sections": [
+                {"name": self.words[f"section_{name}"], "href": href, "current": self.request.path == href}
+                for name in SECTIONS
+                for href in [reverse(f"console:{name}")]
+            ],
             "can_serve": self.can_serve,
             "languages": [
                 {"code": code, "name": name, "href": self._in_language(code), "current": code == self.lang}

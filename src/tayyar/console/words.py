@@ -12,6 +12,11 @@ Words = Mapping[str, str]
 
 _RUNS: Mapping[str, Words] = {
     "ar": {
+        "sections": "الأقسام",
+        "section_home": "الإصدارات",
+        "section_sheets": "الورق والمكالمات",
+        "section_reviews": "ليست لي",
+        "section_templates": "النصوص",
         "skip": "إلى المحتوى",
         "language": "اللغة",
         "console": "لوحة الموظفين",
@@ -181,6 +186,11 @@ _RUNS: Mapping[str, Words] = {
         "why_missing": "اكتب السبب، فهو يحفظ في السجل.",
     },
     "en": {
+        "sections": "Sections",
+        "section_home": "Runs",
+        "section_sheets": "Paper and calls",
+        "section_reviews": "Not mine",
+        "section_templates": "Texts",
         "skip": "Skip to the content",
         "language": "Language",
         "console": "Staff console",
@@ -352,6 +362,11 @@ _RUNS: Mapping[str, Words] = {
         "why_missing": "Say why; the audit log keeps it.",
     },
     "fr": {
+        "sections": "Rubriques",
+        "section_home": "Émissions",
+        "section_sheets": "Papier et appels",
+        "section_reviews": "Pas la mienne",
+        "section_templates": "Textes",
         "skip": "Aller au contenu",
         "language": "Langue",
         "console": "Console du personnel",
