@@ -21,8 +21,8 @@ from django.db import InterfaceError, OperationalError, connection
 from tayyar.core.errors import UserError
 from tayyar.core.pulse import portal_p95_ms
 from tayyar.customers.models import Channel
-from tayyar.notifications import content, health, kinds, outbox, receipts
-from tayyar.notifications.kinds import Lane
+from tayyar.notifications import content, health, kinds, outbox, people, receipts
+from tayyar.notifications.kinds import Lane, MessageKind
 from tayyar.notifications.link import Event, Link, Received, Sent, Wake
 from tayyar.notifications.models import Provider
 from tayyar.notifications.outbox import Claim
@@ -138,13 +138,18 @@ class Engine:
             return False
         found = False
         for period, kind, channel in _patiently(
-            lambda: outbox.waiting(kinds=self.kinds, channels=sorted(channels))
+            lambda: outbox.waiting(kinds=self._awake(), channels=sorted(channels))
         ):
             while (link := self._choose(Channel(channel))) is not None:
                 if not self._claim(period, kind, link):
                     break
                 found = True
         return found
+
+    def _awake(self) -> list[MessageKind]:
+        """The kinds that may be sent at this hour; the others are left alone until their quiet hours end."""
+        local = self.clock().astimezone(people.local_zone())
+        return people.delivery_rules().permitted(self.kinds, local)
 
     def _claim(self, period: int, kind: int, link: Link) -> bool:
         batch = _patiently(
@@ -281,7 +286,7 @@ class Engine:
     def _is_done(self, quiet_since: float) -> bool:
         """Nothing is left to send and no receipt has come for a while; UserError when a provider is away."""
         stuck = [link for link in self._links if link.failures]
-        if stuck and outbox.waiting(kinds=self.kinds, channels=[link.config.channel for link in stuck]):
+        if stuck and outbox.waiting(kinds=self._awake(), channels=[link.config.channel for link in stuck]):
             if any(link.failures >= _ONCE_PATIENCE for link in stuck):
                 names = ", ".join(link.config.code for link in stuck)
                 raise UserError(

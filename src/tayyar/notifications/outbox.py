@@ -29,6 +29,8 @@ _GATES_OPEN = dt.timedelta(days=62)
 KEPT_PAYLOADS = dt.timedelta(days=7)
 KEPT_EARLY_RECEIPTS = dt.timedelta(days=8)  # WhatsApp repeats its webhooks for up to seven days
 
+# A message in any other state was moved meanwhile, by a receipt or a reader: how the attempt ended moves it no more.
+_AWAITING = (MessageState.SENDING, MessageState.IN_DOUBT)
 _LANGUAGES = {language.value: language.name for language in Language}
 STATES: dict[str, Any] = {state.name: state.value for state in MessageState}
 
@@ -257,15 +259,17 @@ def _settle(
             if s.message is None and result.key[2:] in current
         ],
         now=now,
+        standing=_AWAITING,
     )
 
 
 def recover(*, now: dt.datetime) -> None:
     """Set right what time has passed over: attempts whose lease ran out become IN_DOUBT, doubts that nothing
     settled are queued again (the old attempt ends as EXPIRED and is counted), deferred messages that are due are
-    queued, plans whose wait is over go on, and gates with nothing left are closed."""
-    batches = MessageBatch.objects.filter(is_open=True).values_list("period", "kind")
-    for period, kind in sorted(batches, reverse=True):
+    queued, plans whose wait is over go on, what came back to a stopped batch is called off, and gates with nothing
+    left are closed."""
+    batches = MessageBatch.objects.filter(is_open=True).values_list("period", "kind", "stopped_at")
+    for period, kind, stopped_at in sorted(batches, key=lambda batch: batch[:2], reverse=True):
         batch = STATES | {"period": period, "kind": kind, "now": now, "most": rules.MAX_ATTEMPTS}
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_LEASE_OVER, batch | {"before": now - rules.LEASE})
@@ -273,6 +277,8 @@ def recover(*, now: dt.datetime) -> None:
             cursor.execute(_DEFERRED_DUE, batch)
             cursor.execute(_WAIT_OVER, batch | {"CALL": Channel.CALL.value})
             walk.advance(cursor, period=period, kind=kind, keys=cursor.fetchall(), now=now)
+            if stopped_at is not None:
+                cursor.execute(_STOPPED, batch)
             open_for = dt.timedelta(0) if SPECS[MessageKind(kind)].is_released else _GATES_OPEN
             cursor.execute(_CLOSE, batch | {"before": now - open_for})
     Payload.objects.filter(created_at__lt=now - KEPT_PAYLOADS).delete()
@@ -383,7 +389,8 @@ _UNCLAIM = """
 
 # `was` EXPIRED: the doubt about this attempt lasted too long and another was ordered. Word that it was taken
 # still spares the reader the second one, if that is not under way; word that it was not changes only the record.
-# `was` DELIVERED or READ: the receipt overtook the answer, which still brings the provider's name for it.
+# `is_told`: a receipt overtook the answer, which still brings the provider's name for it and what it charges; a price
+# that the receipt named stands.
 # Returns the attempts that were still awaited, with their contact points. A NULL message state leaves the message
 # to the plan (walk.advance).
 _SETTLE = """
@@ -394,20 +401,23 @@ _SETTLE = """
             %(reasons)s::text[], %(provider_refs)s::text[], %(segments)s::smallint[]
         ) AS r (ref, recipient, channel, attempt, state, message_state, next_at, reason, provider_ref, segments)
     ), locked AS (
-        SELECT r.*, d.state AS was, d.contact_point_id
+        SELECT r.*, d.state AS was, d.state NOT IN (%(SENDING)s, %(IN_DOUBT)s, %(EXPIRED)s) AS is_told,
+               d.contact_point_id
           FROM result r CROSS JOIN LATERAL (
-                   SELECT state, provider_ref, segments, contact_point_id FROM notifications_delivery
+                   SELECT state, provider_ref, segments, contact_point_id, received_at FROM notifications_delivery
                     WHERE period = %(period)s AND kind = %(kind)s AND ref = r.ref AND recipient = r.recipient
                       AND channel = r.channel AND attempt = r.attempt
                    OFFSET 0 FOR UPDATE) d
          WHERE d.state IN (%(SENDING)s, %(IN_DOUBT)s)
             OR d.state = %(EXPIRED)s AND d.provider_ref = '' AND r.state <> %(IN_DOUBT)s
-            OR d.state IN (%(DELIVERED)s, %(READ)s) AND d.segments = 0 AND r.state = %(SENT)s
+            OR d.state IN (%(SENT)s, %(FAILED)s, %(DELIVERED)s, %(READ)s) AND d.segments = 0
+               AND d.received_at IS NOT NULL AND r.state = %(SENT)s
     ), written AS (
         UPDATE notifications_delivery d
-           SET state = CASE WHEN l.was IN (%(DELIVERED)s, %(READ)s) THEN l.was ELSE l.state END,
-               reason = l.reason, provider_ref = l.provider_ref,
-               segments = l.segments, cost_micro = l.segments * %(cost_micro)s::bigint,
+           SET state = CASE WHEN l.is_told THEN l.was ELSE l.state END,
+               reason = CASE WHEN l.is_told THEN d.reason ELSE l.reason END, provider_ref = l.provider_ref,
+               segments = l.segments,
+               cost_micro = CASE WHEN d.cost_micro > 0 THEN d.cost_micro ELSE l.segments * %(cost_micro)s::bigint END,
                settled_at = CASE WHEN l.state <> %(IN_DOUBT)s THEN %(now)s::timestamptz END
           FROM locked l
          WHERE d.period = %(period)s AND d.kind = %(kind)s AND d.ref = l.ref AND d.recipient = l.recipient
@@ -473,6 +483,12 @@ _WAIT_OVER = f"""
        AND (state IN (%(SENT)s, %(DELIVERED)s) OR state = %(QUEUED)s AND channel = %(CALL)s)
      LIMIT {MOVED_AT_ONCE}
        FOR UPDATE SKIP LOCKED
+"""
+
+# What was being sent when staff stopped the batch, and would be tried again.
+_STOPPED = """
+    UPDATE notifications_message SET state = %(CANCELLED)s, next_at = NULL
+     WHERE period = %(period)s AND kind = %(kind)s AND state IN (%(QUEUED)s, %(DEFERRED)s)
 """
 
 # `released_at` is compared so that a release that happens at this very moment is not undone. Kinds whose messages

@@ -4,6 +4,7 @@ A plan is an ordered list of steps (channel, how long to wait, what evidence end
 delivery.yaml for a kind, is reordered by what the people of an account prefer, and is walked by services.py.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from tayyar.core.errors import UserError
 from tayyar.customers.models import Channel
-from tayyar.notifications.kinds import SPECS, MessageClass, MessageKind
+from tayyar.notifications.kinds import BILL_KINDS, SPECS, Lane, MessageClass, MessageKind
 
 MASKS = 1 << len(Channel)  # every combination of channels that a person can have
 
@@ -46,6 +47,7 @@ class Wish:
 
 
 NO_WISH = Wish()
+PAPER = Step(Channel.PAPER, dt.timedelta(0), Until.SENT)
 Plan = tuple[Step, ...]
 Hours = tuple[dt.time, dt.time]
 
@@ -64,20 +66,39 @@ class DeliveryRules:
     quiet: Mapping[MessageClass, Hours]
 
     def plan(self, kind: int, wish: Wish = NO_WISH) -> Plan:
-        """The steps for a message of `kind`, as the people of the account wish it."""
+        """The steps for a message of `kind`, as the people of the account wish it.
+
+        Empty where they excluded every way of something that need not be told. What must be told is told: a bill on
+        paper, anything else as the profile plans it. An account's own plan that cannot be read counts for nothing, as
+        one odd row must not stop the queue.
+        """
         found = MessageKind(kind)
-        if wish == NO_WISH:
-            return self.plans[found]
         steps = self.plans[found]
+        if wish == NO_WISH:
+            return steps
         if wish.plans and found.name in wish.plans:
-            steps = read_plan(wish.plans[found.name], where=f"the account's plan for {found.name}")
-        return wished(steps, wish)
+            with contextlib.suppress(UserError):
+                steps = read_plan(wish.plans[found.name], where=f"the account's plan for {found.name}")
+        kept = wished(steps, wish)
+        if kept or not SPECS[found].is_statutory:
+            return kept
+        return (PAPER,) if found in BILL_KINDS else steps
+
+    def permitted(self, kinds: Iterable[MessageKind], now: dt.datetime) -> list[MessageKind]:
+        """The kinds whose class has no quiet hours at `now` (aware, local). A code that somebody waits for has none."""
+        return [
+            kind
+            for kind in kinds
+            if SPECS[kind].lane is Lane.URGENT
+            or quiet_until(now, self.quiet.get(SPECS[kind].message_class)) is None
+        ]
 
 
 def wished(steps: Plan, wish: Wish) -> Plan:
     """The steps in the order the person prefers, without the channels they excluded.
 
-    Calls and paper keep their place at the end. A plan never becomes empty by exclusion: paper remains.
+    Calls and paper keep their place at the end; whoever asked for paper and nothing else is not called before it. A
+    printed bill beside others is no step: sheets.py takes it whatever else arrives.
     """
     digital = [step for step in steps if step.channel not in (Channel.CALL, Channel.PAPER)]
     by_hand = [step for step in steps if step.channel in (Channel.CALL, Channel.PAPER)]
@@ -86,23 +107,24 @@ def wished(steps: Plan, wish: Wish) -> Plan:
         digital.sort(
             key=lambda step: place.get(step.channel.name, len(place))
         )  # stable: the others as planned
-    kept = [step for step in (*digital, *by_hand) if step.channel.name not in wish.excluded]
-    if wish.wants_paper:
-        paper = Step(Channel.PAPER, dt.timedelta(0), Until.SENT)
-        return (paper, *(step for step in kept if step.channel != Channel.PAPER))
-    return tuple(kept) or (Step(Channel.PAPER, dt.timedelta(0), Until.SENT),)
+    digital = [step for step in digital if step.channel.name not in wish.excluded]
+    by_hand = [step for step in by_hand if step.channel.name not in wish.excluded]
+    if wish.wants_paper and not digital:
+        by_hand.sort(key=lambda step: step.channel != Channel.PAPER)
+    return (*digital, *by_hand)
 
 
-def available(mask: int) -> int:
-    """The channels that can be tried with contact points of `mask` (bits are Channel numbers): paper always, a call
-    where there is a telephone."""
+def available(mask: int, *, by_post: bool = True) -> int:
+    """The channels that can be tried with contact points of `mask` (bits are Channel numbers): paper where there is a
+    postal address, a call where there is a telephone."""
     phone = mask & (1 << Channel.SMS | 1 << Channel.WHATSAPP)
-    return mask | 1 << Channel.PAPER | (1 << Channel.CALL if phone else 0)
+    return mask | by_post << Channel.PAPER | (1 << Channel.CALL if phone else 0)
 
 
-def next_step(plan: Plan, mask: int, *, after: int = -1) -> int | None:
-    """The index of the first step behind `after` that can be tried; None at the plan's end."""
-    usable = available(mask)
+def next_step(plan: Plan, mask: int, *, after: int = -1, by_post: bool = True, used: int = 0) -> int | None:
+    """The index of the first step behind `after` that can be tried; None at the plan's end. Not `by_post` for a
+    delegate, of whom no postal address is known. `used`: channels, as bits, to pass over."""
+    usable = available(mask, by_post=by_post) & ~used
     return next((i for i in range(after + 1, len(plan)) if usable >> plan[i].channel & 1), None)
 
 

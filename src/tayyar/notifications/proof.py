@@ -18,7 +18,7 @@ from tayyar.customers.models import Channel
 from tayyar.notifications.kinds import BILL_KINDS
 from tayyar.notifications.models import MessageBatch, MessageState, Reach, ReachHow
 
-_SEEN = (ReachHow.LINK_VIEW, ReachHow.PORTAL_VIEW, ReachHow.READ_RECEIPT)
+SEEN = (ReachHow.LINK_VIEW, ReachHow.PORTAL_VIEW, ReachHow.READ_RECEIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def record_reach(
         ensure_partition(cursor, table="notifications_reach", period=period)
         evidence = Evidence(ref, kind, account_id, how, channel, recipient, now, witness)
         is_first = write_reach(cursor, period=period.number, found=[evidence]) == 1
-        state = MessageState.READ if how in _SEEN else MessageState.DELIVERED
+        state = MessageState.READ if how in SEEN else MessageState.DELIVERED
         cursor.execute(
             """UPDATE notifications_message SET state = greatest(state, %(state)s), next_at = NULL
                 WHERE period = %(period)s AND kind = %(kind)s AND ref = %(ref)s AND recipient = %(recipient)s

@@ -5,11 +5,13 @@ Every call is one transaction. Sending is the engine's (outbox.py, delivery.py);
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
 from tayyar.core import audit
+from tayyar.core.arrays import ints, times
 from tayyar.core.errors import UserError
 from tayyar.core.partitions import ensure_partition
 from tayyar.core.periods import Period
@@ -26,7 +28,7 @@ from tayyar.notifications import people, walk
 from tayyar.notifications.kinds import SPECS, Lane, MessageKind
 from tayyar.notifications.models import Message, MessageBatch, MessageState, Payload
 from tayyar.notifications.payloads import seal_facts
-from tayyar.notifications.plans import Plan, next_step
+from tayyar.notifications.plans import NO_WISH, Plan, next_step
 
 WAKE = "tayyar_urgent"  # the PostgreSQL channel on which workers hear that somebody waits
 S = MessageState
@@ -57,7 +59,7 @@ def queue_message(
     """Tell a person something that stands in no stored document; the facts are sealed until they are sent.
 
     To the contact points of `recipient`, as their plan says, or to `contact_point_id` and nowhere else. None when
-    the people of the account opted out of such messages.
+    the people of the account opted out of such messages, or of every way to tell them.
     """
     spec, period = SPECS[kind], Period.of(now.date())
     if not spec.is_statutory and OptOut.objects.filter(account_id=account_id, kind=kind).exists():
@@ -65,8 +67,11 @@ def queue_message(
     with transaction.atomic(), connection.cursor() as cursor:
         if contact_point_id is not None:
             channel, step = Channel(ContactPoint.objects.get(id=contact_point_id).channel), 0
+            next_at, state = None, S.QUEUED
+        elif first := _first(cursor, kind, account_id, recipient, now):
+            step, channel, next_at, state = first
         else:
-            step, channel = _first(cursor, kind, account_id, recipient)
+            return None
         if language is None:
             language = _language(account_id, recipient)
         payload = Payload.objects.create(
@@ -83,8 +88,9 @@ def queue_message(
             language=language,
             step=step,
             channel=channel,
-            state=S.QUEUED,
+            state=state,
             created_at=now,
+            next_at=next_at,
             contact_point_id=contact_point_id,
         )
         if spec.lane is Lane.URGENT:
@@ -98,19 +104,21 @@ def release_messages(*, period: Period, kind: MessageKind, now: dt.datetime) -> 
     Delegates get a message of their own, accounts with wishes get their own plan, and digests are put together.
     Calling it again changes nothing but reopens a gate that closed because all was sent, for messages queued since.
     """
+    today = now.astimezone(people.local_zone()).date()
     with transaction.atomic(), connection.cursor() as cursor:
         ensure_partition(cursor, table="notifications_delivery", period=period)
         ensure_partition(cursor, table="notifications_reach", period=period)
-        cursor.execute(
-            _FOR_DELEGATES, {"period": period.number, "kind": kind, "now": now, "today": now.date()}
-        )
+        cursor.execute(_FOR_DELEGATES, {"period": period.number, "kind": kind, "now": now, "today": today})
         cursor.execute(
             """SELECT m.ref, m.recipient, m.account_id FROM notifications_message m
                 WHERE m.period = %s AND m.kind = %s AND m.state = 0
-                  AND (m.recipient > 0 OR m.account_id IN (SELECT account_id FROM customers_preference))""",
+                  AND (m.recipient > 0 OR m.account_id IN (SELECT account_id FROM customers_preference))
+                  AND NOT EXISTS (SELECT FROM notifications_delivery d
+                                   WHERE d.period = m.period AND d.kind = m.kind AND d.ref = m.ref
+                                     AND d.recipient = m.recipient)""",
             [period.number, kind],
         )
-        _plan(cursor, period.number, kind, cursor.fetchall())
+        _plan(cursor, period.number, kind, cursor.fetchall(), now)
         cursor.execute(_MERGE, {"period": period.number, "kind": kind})
         merged = cursor.rowcount > 0
         _open_gate(cursor, period, kind, now)
@@ -151,7 +159,7 @@ def resend(
         if found.state in (S.SENDING, S.IN_DOUBT):
             raise UserError("This message is being sent right now. Wait until that has ended.")
         message.update(state=S.QUEUED, next_at=None)
-        _plan(cursor, period.number, kind, [(ref, recipient, found.account_id)])
+        _plan(cursor, period.number, kind, [(ref, recipient, found.account_id)], now)
         _reopen(period, kind, now)
         audit.record(
             actor=actor,
@@ -176,7 +184,7 @@ def retry_messages(
             [period.number, kind, [int(state) for state in states]],
         )
         rows = cursor.fetchall()
-        _plan(cursor, period.number, kind, rows)
+        _plan(cursor, period.number, kind, rows, now)
         if rows:
             _reopen(period, kind, now)
         _note(actor, "MESSAGES_RETRIED", period, kind, now, len(rows))
@@ -198,8 +206,11 @@ def cancel_messages(
 
 
 def replan_account(*, account_id: int, now: dt.datetime) -> None:
-    """Contact points, wishes, opt-outs or delegates of the account changed: what has not begun follows them, and
-    what failed for want of a contact point is tried again."""
+    """Contact points, wishes, opt-outs or delegates of the account changed: what is queued or deferred follows them,
+    and what failed for want of a contact point is tried again.
+
+    Its plan begins anew, but for the contact points through which it went out already.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         opted_out = set(OptOut.objects.filter(account_id=account_id).values_list("kind", flat=True))
         gone = set(
@@ -207,12 +218,11 @@ def replan_account(*, account_id: int, now: dt.datetime) -> None:
             .exclude(state__in=[DelegateState.ACTIVE, DelegateState.INVITED])
             .values_list("recipient", flat=True)
         )
-        for period, kind in MessageBatch.objects.filter(is_open=True).values_list("period", "kind"):
+        gates = MessageBatch.objects.filter(is_open=True, stopped_at=None)
+        for period, kind in gates.values_list("period", "kind"):
             cursor.execute(
-                """SELECT ref, recipient, account_id, step FROM notifications_message
-                    WHERE period = %s AND kind = %s AND account_id = %s AND contact_point_id IS NULL
-                      AND (state = %s OR state = %s AND step = 0) FOR UPDATE""",
-                [period, kind, account_id, S.QUEUED, S.FAILED],
+                _CHANGEABLE,
+                {"period": period, "kind": kind, "account_id": account_id, "taken": list(walk.TAKEN)},
             )
             rows = cursor.fetchall()
             off = [
@@ -220,11 +230,9 @@ def replan_account(*, account_id: int, now: dt.datetime) -> None:
                 for row in rows
                 if row[1] in gone or (kind in opted_out and not SPECS[MessageKind(kind)].is_statutory)
             ]
-            for row in off:
-                Message.objects.filter(period=period, kind=kind, ref=row[0], recipient=row[1]).update(
-                    state=S.CANCELLED, next_at=None
-                )
-            _plan(cursor, period, kind, [row[:3] for row in rows if row not in off])
+            _call_off(cursor, period, kind, [row[:2] for row in off])
+            used = {(row[0], row[1]): row[3] for row in rows}
+            _plan(cursor, period, kind, [row[:3] for row in rows if row not in off], now, used)
 
 
 def advance(*, keys: Collection[tuple[int, int, int, int]], now: dt.datetime) -> None:
@@ -235,38 +243,73 @@ def advance(*, keys: Collection[tuple[int, int, int, int]], now: dt.datetime) ->
             walk.advance(cursor, period=period, kind=kind, keys=here, now=now)
 
 
-def _first(cursor: Any, kind: int, account_id: int, recipient: int) -> tuple[int, Channel]:
-    """Step and channel with which a message begins."""
-    wish = people.wishes_of(cursor, [account_id]).get(account_id)
-    plan = people.delivery_rules().plan(kind, wish) if wish else people.delivery_rules().plan(kind)
+def _first(cursor: Any, kind: int, account_id: int, recipient: int, now: dt.datetime) -> "_Begin | None":
+    """How a message begins; None when all its ways are excluded."""
+    wish = people.wishes_of(cursor, [account_id]).get(account_id, NO_WISH)
     mask = people.masks_of(cursor, [(account_id, recipient)]).get((account_id, recipient), 0)
-    return _begin(plan, mask)
+    return _begin(people.delivery_rules().plan(kind, wish), mask, recipient, now)
 
 
-def _begin(plan: Plan, mask: int) -> tuple[int, Channel]:
-    step = next_step(plan, mask)
-    step = len(plan) - 1 if step is None else step  # its claim finds no contact point, and the plan ends
-    return step, plan[step].channel
+class _Begin(NamedTuple):
+    """The first step of a message, and when it is given up; where no step can be tried, EXPIRED or FAILED."""
+
+    step: int
+    channel: Channel
+    next_at: dt.datetime | None
+    state: MessageState
 
 
-def _plan(cursor: Any, period: int, kind: int, rows: Collection[tuple[int, int, int]]) -> None:
-    """Set (ref, recipient, account) at the first step of their plans, QUEUED."""
+def _begin(plan: Plan, mask: int, recipient: int, now: dt.datetime, used: int = 0) -> _Begin | None:
+    if not plan:
+        return None
+    found = next_step(plan, mask, by_post=recipient == 0, used=used)
+    if found is None:
+        return _Begin(len(plan) - 1, plan[-1].channel, None, S.EXPIRED if used else S.FAILED)
+    return _Begin(found, plan[found].channel, walk.given_up_at(plan[found], now), S.QUEUED)
+
+
+def _plan(
+    cursor: Any,
+    period: int,
+    kind: int,
+    rows: Collection[tuple[int, int, int]],
+    now: dt.datetime,
+    used: Mapping[tuple[int, int], int] = MappingProxyType({}),
+) -> None:
+    """Set (ref, recipient, account) at the first step of their plans, QUEUED; FAILED when none can be tried, CANCELLED
+    when all their ways are excluded. `used`: the channels, as bits, that are to be passed over."""
     if not rows:
         return
     plans = people.delivery_rules()
     wishes = people.wishes_of(cursor, [row[2] for row in rows])
     masks = people.masks_of(cursor, [(row[2], row[1]) for row in rows])
-    begins = []
+    columns: list[list[Any]] = [[], [], [], [], [], []]
+    off: list[tuple[int, int]] = []
     for ref, recipient, account in rows:
-        plan = plans.plan(kind, wishes[account]) if account in wishes else plans.plan(kind)
-        step, channel = _begin(plan, masks.get((account, recipient), 0))
-        begins.append((ref, recipient, step, channel.value))
+        plan, mask = plans.plan(kind, wishes.get(account, NO_WISH)), masks.get((account, recipient), 0)
+        begin = _begin(plan, mask, recipient, now, used.get((ref, recipient), 0))
+        if begin is None:
+            off.append((ref, recipient))
+        else:
+            for column, value in zip(columns, (ref, recipient, *begin), strict=True):
+                column.append(value)
     cursor.execute(
-        """UPDATE notifications_message m SET state = 0, step = b.step, channel = b.channel, next_at = NULL
-             FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[])
-                    AS b (ref, recipient, step, channel)
-            WHERE m.period = %s AND m.kind = %s AND m.ref = b.ref AND m.recipient = b.recipient""",
-        [*map(list, zip(*begins, strict=True)), period, kind],
+        """UPDATE notifications_message m
+                SET state = b.state, step = b.step, channel = b.channel, next_at = b.next_at
+               FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::timestamptz[],
+                           %s::smallint[]) AS b (ref, recipient, step, channel, next_at, state)
+              WHERE m.period = %s AND m.kind = %s AND m.ref = b.ref AND m.recipient = b.recipient""",
+        [*map(ints, columns[:4]), times(columns[4]), ints(columns[5]), period, kind],
+    )
+    _call_off(cursor, period, kind, off)
+
+
+def _call_off(cursor: Any, period: int, kind: int, keys: Collection[tuple[int, int]]) -> None:
+    cursor.execute(
+        """UPDATE notifications_message m SET state = %s, next_at = NULL
+             FROM unnest(%s::bigint[], %s::smallint[]) AS k (ref, recipient)
+            WHERE m.period = %s AND m.kind = %s AND m.ref = k.ref AND m.recipient = k.recipient""",
+        [S.CANCELLED, ints(ref for ref, _ in keys), ints(recipient for _, recipient in keys), period, kind],
     )
 
 
@@ -331,7 +374,30 @@ _FOR_DELEGATES = """
     ON CONFLICT DO NOTHING
 """
 
-# One message for a person with many accounts: the one with the lowest number speaks for all of them.
+# Messages that may still follow a change, and as bits the channels through whose present contact point they went out:
+# nobody is told twice through the same one because a wish changed. FAILED: nothing could be tried at all.
+_CHANGEABLE = """
+    SELECT m.ref, m.recipient, m.account_id,
+           coalesce((SELECT bit_or(1 << d.channel) FROM notifications_delivery d
+                      WHERE d.period = %(period)s AND d.kind = %(kind)s AND d.ref = m.ref
+                        AND d.recipient = m.recipient AND d.state = ANY(%(taken)s)
+                        AND d.contact_point_id = (SELECT c.id FROM customers_contactpoint c
+                                                   WHERE c.account_id = m.account_id AND c.recipient = m.recipient
+                                                     AND c.channel = d.channel AND c.is_active
+                                                     AND c.verified_at IS NOT NULL
+                                                   ORDER BY c.verified_at DESC, c.id DESC LIMIT 1)), 0)
+      FROM notifications_message m
+     WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.account_id = %(account_id)s
+       AND m.contact_point_id IS NULL
+       AND (m.state IN (0, 8)
+            OR m.state = 5 AND NOT EXISTS (SELECT FROM notifications_delivery d
+                                            WHERE d.period = %(period)s AND d.kind = %(kind)s AND d.ref = m.ref
+                                              AND d.recipient = m.recipient))
+       FOR UPDATE OF m
+"""
+
+# One message for a person with many accounts: the one with the lowest number speaks for all of them. Not for bills
+# that are to be printed or read out.
 _MERGE = """
     UPDATE notifications_message m SET state = 10
       FROM (SELECT m.ref, row_number() OVER (PARTITION BY c.id ORDER BY m.ref) AS place
@@ -339,6 +405,6 @@ _MERGE = """
               JOIN customers_customeraccount a ON a.customer_id = c.id
               JOIN notifications_message m ON m.account_id = a.id
              WHERE c.wants_digest AND m.period = %(period)s AND m.kind = %(kind)s AND m.recipient = 0
-               AND m.state = 0) d
+               AND m.state = 0 AND m.channel NOT IN (4, 5)) d
      WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.ref = d.ref AND m.recipient = 0 AND d.place > 1
 """
