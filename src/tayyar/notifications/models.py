@@ -152,7 +152,9 @@ class Provider(models.Model):
     code = models.CharField(max_length=30, unique=True)
     number = models.SmallAutoField(primary_key=True)
     channel = models.SmallIntegerField(choices=Channel)
-    weight = models.SmallIntegerField(help_text="falls on errors and slow receipts, drifts back to `most_weight`")
+    weight = models.SmallIntegerField(
+        help_text="falls on errors and slow receipts, drifts back to `most_weight`"
+    )
     most_weight = models.SmallIntegerField(help_text="the file's weight")
     is_paused = models.BooleanField(default=False)
     next_free_at = models.DateTimeField(null=True, help_text="the next moment that no worker has taken")
@@ -192,7 +194,9 @@ class EarlyReceipt(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["provider", "provider_ref", "delivery_key", "state"], name="one_early_receipt_once"
+                fields=["provider", "provider_ref", "delivery_key", "address_hash", "state"],
+                nulls_distinct=False,
+                name="one_early_receipt_once",
             )
         ]
 

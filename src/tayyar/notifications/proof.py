@@ -58,10 +58,16 @@ def record_reach(
         row = cursor.fetchone()
         if row is None:
             return False
-        kind, account_id, _ = row
+        kind, account_id, was = row
         ensure_partition(cursor, table="notifications_reach", period=period)
         evidence = Evidence(ref, kind, account_id, how, channel, recipient, now, witness)
         is_first = write_reach(cursor, period=period.number, found=[evidence]) == 1
+        if was == MessageState.MERGED and how is ReachHow.LINK_VIEW:
+            cursor.execute(
+                _LEAD, {"period": period.number, "kind": kind, "account_id": account_id, "ref": ref}
+            )
+            for (lead,) in cursor.fetchall():
+                record_reach(period=period, ref=lead, how=how, witness=witness, now=now, channel=channel)
         state = MessageState.READ if how in SEEN else MessageState.DELIVERED
         cursor.execute(
             """UPDATE notifications_message SET state = greatest(state, %(state)s), next_at = NULL
@@ -115,6 +121,16 @@ def write_reach(cursor: Any, *, period: int, found: Sequence[Evidence]) -> int:
         cursor.execute(_FOR_MERGED, {"period": period, "refs": ints(e.ref for e in found)})
     return first
 
+
+# The digest that spoke for a bill: its link stands nowhere else, so whoever opened it has the digest.
+_LEAD = """
+    SELECT m.ref FROM customers_customeraccount a
+      JOIN customers_customeraccount other ON other.customer_id = a.customer_id AND other.id <> a.id
+      JOIN notifications_message m ON m.account_id = other.id
+     WHERE a.id = %(account_id)s AND m.period = %(period)s AND m.kind = %(kind)s AND m.recipient = 0
+       AND m.state NOT IN (9, 10) AND m.ref < %(ref)s
+     ORDER BY m.ref DESC LIMIT 1
+"""
 
 # A digest that arrived told of all the bills it speaks for.
 _FOR_MERGED = """

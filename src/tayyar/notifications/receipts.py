@@ -7,8 +7,8 @@ May come twice, late, early and out of order: an attempt only ever moves forward
 import datetime as dt
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -30,6 +30,7 @@ S = MessageState
 _MEMORY = dt.timedelta(days=62)
 # How long a receipt that names nothing but an address waits for its answer before it is held against doubts.
 _EARLY = dt.timedelta(seconds=30)
+_PAGE = 5000  # kept receipts looked at in one transaction
 
 
 def store(*, provider: str, receipts: Sequence[Receipt], now: dt.datetime) -> None:
@@ -61,34 +62,50 @@ def keep(*, provider: str, receipts: Sequence[Receipt], now: dt.datetime) -> Non
 def settle_early(*, provider: str, now: dt.datetime) -> int:
     """Try again what was kept: its answer may have come since, or an attempt to that address may be in doubt.
     Returns how many were matched."""
-    number = number_of(provider)
-    with transaction.atomic(), connection.cursor() as cursor:
-        kept = list(
-            EarlyReceipt.objects.select_for_update(skip_locked=True)
-            .filter(provider=number)
-            .order_by("id")[:5000]
-        )
-        if not kept:
-            return 0
-        doubts = _in_doubt(
-            cursor, number, [row for row in kept if row.stored_at <= now - _EARLY and row.address_hash]
-        )
-        receipts = [
-            Receipt(
-                ReceiptState(row.state),
-                DeliveryKey.parse(row.delivery_key) or doubts.get(bytes(row.address_hash or b"")),
-                row.provider_ref,
-                reason=row.reason,
-                at=row.at,
-                cost_micro=row.cost_micro,
-                token=row.pk,
+    number, matched, last = number_of(provider), 0, 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            waiting = EarlyReceipt.objects.select_for_update(skip_locked=True).filter(
+                provider=number, id__gt=last
             )
-            for row in kept
-        ]
-        unmatched, _ = _apply(cursor, number, provider, receipts, now)
-        left = {receipt.token for receipt in unmatched}
-        matched = [row.pk for row in kept if row.pk not in left]
-        EarlyReceipt.objects.filter(pk__in=matched).delete()
+            kept = list(waiting.order_by("id")[:_PAGE])
+            if not kept:
+                return matched
+            matched, last = matched + _settle_kept(cursor, number, provider, kept, now), kept[-1].pk
+
+
+def _settle_kept(
+    cursor: Any, number: int, provider: str, kept: Sequence[EarlyReceipt], now: dt.datetime
+) -> int:
+    receipts = [
+        Receipt(
+            ReceiptState(row.state),
+            DeliveryKey.parse(row.delivery_key),
+            row.provider_ref,
+            reason=row.reason,
+            at=row.at,
+            cost_micro=row.cost_micro,
+            token=row.pk,
+        )
+        for row in kept
+    ]
+    unmatched, _ = _apply(cursor, number, provider, receipts, now)
+    left = {receipt.token for receipt in unmatched}
+    old: dict[object, bytes] = {
+        row.pk: bytes(row.address_hash)
+        for row in kept
+        if row.pk in left and row.address_hash and not row.delivery_key and row.stored_at <= now - _EARLY
+    }
+    doubts = _in_doubt(cursor, number, old.values())
+    settling = [
+        replace(receipt, key=doubts[address])
+        for receipt in unmatched
+        if (address := old.get(receipt.token)) in doubts
+    ]
+    unmatched, _ = _apply(cursor, number, provider, settling, now)
+    left -= {receipt.token for receipt in settling} - {receipt.token for receipt in unmatched}
+    matched = [row.pk for row in kept if row.pk not in left]
+    EarlyReceipt.objects.filter(pk__in=matched).delete()
     return len(matched)
 
 
@@ -150,8 +167,15 @@ def _apply(
     for key in sorted({(match.key.period, match.key.kind) for match in found}):
         _write(cursor, key, provider, [m for m in found if (m.key.period, m.key.kind) == key], now)
     left += [receipt for group in (*by_key.values(), *by_ref.values()) for receipt in group]
-    slow = sum(m.settled_at is not None and (m.receipt.at or now) - m.settled_at > SLOW for m in found)
+    slow = sum(_is_slow(match, now) for match in found)
     return left, slow
+
+
+def _is_slow(match: _Match, now: dt.datetime) -> bool:
+    """Whether the provider was slow, not the reader: nobody reads within minutes."""
+    if match.settled_at is None or match.receipt.state not in (ReceiptState.SENT, ReceiptState.DELIVERED):
+        return False
+    return (match.receipt.at or now) - match.settled_at > SLOW
 
 
 def _match(period: int, row: Sequence[Any], receipt: Receipt) -> _Match:
@@ -203,16 +227,16 @@ def _periods(cursor: Any, now: dt.datetime) -> list[int]:
     return [period for (period,) in cursor.fetchall()]
 
 
-def _in_doubt(cursor: Any, number: int, rows: Sequence[EarlyReceipt]) -> dict[bytes, DeliveryKey]:
+def _in_doubt(cursor: Any, number: int, hashes: Collection[bytes]) -> dict[bytes | None, DeliveryKey]:
     """The one attempt in doubt to each of these addresses; none where there are several."""
-    if not rows:
+    if not hashes:
         return {}
     cursor.execute(
         """SELECT c.address_hash, d.period, d.kind, d.ref, d.recipient, d.channel, d.attempt
              FROM customers_contactpoint c
              JOIN notifications_delivery d ON d.contact_point_id = c.id AND d.state = 7 AND d.provider = %s
             WHERE c.address_hash = ANY(%s)""",
-        [number, [bytes(row.address_hash or b"") for row in rows]],
+        [number, list(hashes)],
     )
     found: dict[bytes, list[DeliveryKey]] = defaultdict(list)
     for address_hash, *key in cursor.fetchall():
@@ -241,8 +265,10 @@ def _write(
         (ReceiptState.COMPLAINED, ContactMark.COMPLAINED),
     ):
         bad = {
-            m.contact_point_id for m in matches if m.receipt.state is told and m.contact_point_id is not None
-        }
+            m.contact_point_id
+            for m in matches
+            if m.receipt.state is told and m.contact_point_id is not None and m.was is not S.FAILED
+        }  # one that is told again may have been verified anew meanwhile
         if bad:
             mark_contacts(ids=sorted(bad), mark=mark, now=now, actor=f"provider:{provider}")
 
@@ -297,6 +323,21 @@ def _move_deliveries(
         )
 
 
+def _latest(cursor: Any, period: int, kind: int, keys: Sequence[DeliveryKey]) -> dict[tuple[int, ...], int]:
+    """The number of the last attempt by (ref, recipient, channel): what became of earlier ones moves no message."""
+    if not keys:
+        return {}
+    cursor.execute(
+        """SELECT k.ref, k.recipient, k.channel,
+                  (SELECT max(attempt) FROM notifications_delivery
+                    WHERE period = %s AND kind = %s AND ref = k.ref AND recipient = k.recipient
+                      AND channel = k.channel)
+             FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[]) AS k (ref, recipient, channel)""",
+        [period, kind, *(ints(key[place] for key in keys) for place in (2, 3, 4))],
+    )
+    return {row[:3]: row[3] for row in cursor.fetchall()}
+
+
 def _move_messages(
     cursor: Any,
     period: int,
@@ -313,64 +354,65 @@ def _move_messages(
                    OFFSET 0 FOR UPDATE) m""",
         [ints(key.ref for key, _, _ in moved), ints(key.recipient for key, _, _ in moved), period, kind],
     )
-    messages = {(row[0], row[1]): (S(row[2]), row[3], row[4]) for row in cursor.fetchall()}
+    messages = {(row[0], row[1]): (S(row[2]), row[4]) for row in cursor.fetchall()}
+    latest = _latest(
+        cursor, period, kind, [key for key, state, _ in moved if state < S.DELIVERED or state > S.READ]
+    )
     plans = people.delivery_rules()
     wishes = people.wishes_of(cursor, [match.account_id for _, _, match in moved])
     usual = plans.plan(kind)
-    updates: list[
-        tuple[int, int, int, bool, dt.datetime | None]
-    ] = []  # ref, recipient, state, is over, next_at
+    # ref, recipient: state, is over, next_at
+    updates: dict[tuple[int, int], tuple[MessageState, bool, dt.datetime | None]] = {}
     failed: list[tuple[int, int]] = []
     again: list[tuple[int, int]] = []
     proof: list[Evidence] = []
-    for key, state, match in moved:
-        message = messages.get((key.ref, key.recipient))
-        at = match.receipt.at or now
+    for key, state, match in sorted(moved, key=lambda item: item[1] not in (S.DELIVERED, S.READ)):
+        name = key.ref, key.recipient
         if state in (S.DELIVERED, S.READ) and kind in BILL_KINDS:
             how = ReachHow.READ_RECEIPT if state is S.READ else ReachHow.RECEIPT
+            said_at, witness = match.receipt.at or now, f"provider:{provider}"
             proof.append(
-                Evidence(
-                    key.ref,
-                    kind,
-                    match.account_id,
-                    how,
-                    key.channel,
-                    key.recipient,
-                    at,
-                    f"provider:{provider}",
-                )
+                Evidence(key.ref, kind, match.account_id, how, key.channel, key.recipient, said_at, witness)
             )
-        if message is None:
+        if name not in messages:
             continue
-        was, _, channel = message
+        was, channel = messages[name]
         plan = plans.plan(kind, wishes[match.account_id]) if match.account_id in wishes else usual
         here = next((s for s in plan if s.channel == key.channel), None)
         until = here.until if here else Until.DELIVERED
-        is_current = channel == key.channel and was in (S.SENDING, S.IN_DOUBT, S.SENT)
+        if kind in BILL_KINDS:  # proof that it arrived is all that a bill's plan is for
+            until = min(until, Until.DELIVERED)
+        next_at = now + here.wait if here and until > Until.SENT else None
+        is_last = was in (S.SENDING, S.IN_DOUBT, S.SENT) and latest.get(key[2:5]) == key.attempt
         if state in (S.DELIVERED, S.READ):
-            after = rules.message_after(was, state)
-            if after is not None:
-                updates.append(
-                    (key.ref, key.recipient, after.value, rules.ends_plan(state, until=until), None)
-                )
-        elif state is S.SENT and is_current:
-            wait = here.wait if here and until > Until.SENT else None
-            updates.append(
-                (key.ref, key.recipient, S.SENT.value, False, None if wait is None else now + wait)
-            )
-        elif state in (S.FAILED, S.EXPIRED) and is_current:
-            (again if match.receipt.state is ReceiptState.BAD_CONTACT else failed).append(
-                (key.ref, key.recipient)
-            )
+            is_over = rules.ends_plan(state, until=until)
+            after = rules.message_after(was, state, is_over=is_over, is_here=channel == key.channel)
+            if after is None:
+                continue
+            updates[name] = after, is_over, next_at if was in rules.UNDER_WAY - {S.SENT} else None
+            messages[name] = after, channel
+        elif channel == key.channel and is_last:
+            if state is S.SENT:
+                updates[name] = S.SENT, False, next_at
+            elif match.receipt.state is ReceiptState.BAD_CONTACT:
+                again.append(name)
+            else:
+                failed.append(name)
     if updates:
-        columns: list[Any] = list(zip(*updates, strict=True))
+        states = updates.values()
         cursor.execute(
             """UPDATE notifications_message m
                   SET state = r.state, next_at = CASE WHEN r.is_over THEN NULL ELSE coalesce(r.next_at, m.next_at) END
                  FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::int[]::boolean[], %s::timestamptz[])
                         AS r (ref, recipient, state, is_over, next_at)
                 WHERE m.period = %s AND m.kind = %s AND m.ref = r.ref AND m.recipient = r.recipient""",
-            [*map(ints, columns[:4]), times(columns[4]), period, kind],
+            [
+                *map(ints, zip(*updates, strict=True)),
+                ints(state.value for state, _, _ in states),
+                ints(is_over for _, is_over, _ in states),
+                times(next_at for _, _, next_at in states),
+                *(period, kind),
+            ],
         )
     if again:  # the same step once more: there may be another contact point
         cursor.execute(
@@ -379,5 +421,5 @@ def _move_messages(
                 WHERE m.period = %s AND m.kind = %s AND m.ref = r.ref AND m.recipient = r.recipient""",
             [*map(list, zip(*again, strict=True)), period, kind],
         )
-    write_reach(cursor, period=period, found=proof)
+    write_reach(cursor, period=period, found=sorted(proof, key=lambda evidence: evidence.at))
     walk.advance(cursor, period=period, kind=kind, keys=failed, now=now)

@@ -95,16 +95,21 @@ def received(state: MessageState, told: ReceiptState) -> MessageState | None:
     return after if _RANK[after] > _RANK[state] else None
 
 
+# A message in these states has a step before it, or is at one.
+UNDER_WAY = frozenset({S.QUEUED, S.DEFERRED, S.SENDING, S.IN_DOUBT, S.SENT})
 # A message in these states is over, or must not be disturbed by what becomes of one attempt.
 CLOSED = frozenset({S.READ, S.CANCELLED, S.MERGED})
 
 
-def message_after(state: MessageState, delivery: MessageState) -> MessageState | None:
+def message_after(
+    state: MessageState, delivery: MessageState, *, is_over: bool, is_here: bool
+) -> MessageState | None:
     """The message's state once an attempt turned out DELIVERED or READ; None: it stays as it is.
 
     A message that is being sent is moved, too: the answer still to come then changes only the attempt it belongs to.
+    Where the plan wants more (not `is_over`) and stands at another step already (not `is_here`), it goes on.
     """
-    if state in CLOSED:
+    if state in CLOSED or (state in UNDER_WAY and not (is_over or is_here)):
         return None
     if delivery == S.READ or state != S.DELIVERED:
         return delivery
