@@ -51,6 +51,14 @@ def ensure_partition(cursor: Executes, *, table: str, period: Period, indexed: b
         _index(cursor, table=table, period=period)
 
 
+def find_or_make_partition(cursor: Any, *, table: str, period: Period) -> None:
+    """As `ensure_partition`, for whoever writes one row among many that do: where the partition is there nothing is
+    locked. A bill run that loads it holds nobody up, and builds its indexes itself."""
+    cursor.execute("SELECT to_regclass(%s) IS NULL", [partition_name(table, period)])
+    if cursor.fetchone()[0]:
+        ensure_partition(cursor, table=table, period=period)
+
+
 def build_indexes(cursor: Executes, *, table: str, period: Period) -> None:
     """Build the partition's secondary indexes unless they exist, and gather its statistics. In a transaction, as two
     builders of one index wait for each other by its lock."""

@@ -163,7 +163,7 @@ class Engine:
                 worker=self.worker,
             )
         )
-        ready, unworded = worded(batch.claims, now=self.clock())
+        ready, unworded = _patiently(lambda: worded(batch.claims, now=self.clock()))
         self._claims |= {claim.key: claim for claim in batch.claims}
         if ready:
             link.send(ready)

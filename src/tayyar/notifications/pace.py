@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 SLICE_SECONDS = 0.005
 LEAD_SECONDS = (
@@ -20,6 +20,7 @@ LATE_SECONDS = 0.008
 USED_PERMILLE = 990
 # A slot further ahead than this was reserved before the database's clock was set back: it does not count.
 _CLOCK_JUMP_SECONDS = 30
+_DATABASE_AWAY_SECONDS = 0.5
 
 
 class ProviderPace:
@@ -38,7 +39,12 @@ class ProviderPace:
             return 0
         now = time.monotonic()
         if not self._granted and now >= self._ask_at:
-            self._reserve(wanted)
+            try:
+                self._reserve(wanted)
+            except (OperationalError, InterfaceError):
+                # Raised, it would leave in doubt what was never handed over; kept, the connection would stay broken.
+                connection.close()
+                self._ask_at = now + _DATABASE_AWAY_SECONDS
             now = time.monotonic()
         if not self._granted or now < self._at:
             return 0

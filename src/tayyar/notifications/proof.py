@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from tayyar.core.arrays import ints, texts, times
-from tayyar.core.partitions import ensure_partition
+from tayyar.core.partitions import find_or_make_partition
 from tayyar.core.periods import Period
 from tayyar.customers.models import Channel
 from tayyar.notifications.kinds import BILL_KINDS
@@ -59,7 +59,7 @@ def record_reach(
         if row is None:
             return False
         kind, account_id, was = row
-        ensure_partition(cursor, table="notifications_reach", period=period)
+        find_or_make_partition(cursor, table="notifications_reach", period=period)
         evidence = Evidence(ref, kind, account_id, how, channel, recipient, now, witness)
         is_first = write_reach(cursor, period=period.number, found=[evidence]) == 1
         if was == MessageState.MERGED and how is ReachHow.LINK_VIEW:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from tayyar.core import audit
 from tayyar.core.arrays import ints, times
 from tayyar.core.errors import UserError
-from tayyar.core.partitions import ensure_partition
+from tayyar.core.partitions import find_or_make_partition
 from tayyar.core.periods import Period
 from tayyar.customers.models import (
     Channel,
@@ -78,7 +78,6 @@ def queue_message(
             period=period.number, kind=kind, facts_sealed=seal_facts(facts, url=url), created_at=now
         )
         _open_gate(cursor, period, kind, now)
-        ensure_partition(cursor, table="notifications_message", period=period)
         Message.objects.create(
             period=period.number,
             kind=kind,
@@ -106,8 +105,7 @@ def release_messages(*, period: Period, kind: MessageKind, now: dt.datetime) -> 
     """
     today = now.astimezone(people.local_zone()).date()
     with transaction.atomic(), connection.cursor() as cursor:
-        ensure_partition(cursor, table="notifications_delivery", period=period)
-        ensure_partition(cursor, table="notifications_reach", period=period)
+        _open_tables(cursor, period)
         cursor.execute(_FOR_DELEGATES, {"period": period.number, "kind": kind, "now": now, "today": today})
         cursor.execute(
             """SELECT m.ref, m.recipient, m.account_id FROM notifications_message m
@@ -325,13 +323,17 @@ def _open_gate(cursor: Any, period: Period, kind: MessageKind, now: dt.datetime)
         "SELECT 1 FROM notifications_messagebatch WHERE period = %s AND kind = %s", [period.number, kind]
     )
     if cursor.fetchone() is None:
-        ensure_partition(cursor, table="notifications_delivery", period=period)
-        ensure_partition(cursor, table="notifications_reach", period=period)
+        _open_tables(cursor, period)
         cursor.execute(
             """INSERT INTO notifications_messagebatch (period, kind, is_open, released_at, has_digests)
                VALUES (%s, %s, true, %s, false) ON CONFLICT DO NOTHING""",
             [period.number, kind, now],
         )
+
+
+def _open_tables(cursor: Any, period: Period) -> None:
+    for table in ("notifications_message", "notifications_delivery", "notifications_reach"):
+        find_or_make_partition(cursor, table=table, period=period)
 
 
 def _reopen(period: Period, kind: MessageKind, now: dt.datetime) -> None:

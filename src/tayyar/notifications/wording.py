@@ -9,6 +9,8 @@ import itertools
 import logging
 from collections.abc import Sequence
 
+from django.db import InterfaceError, OperationalError
+
 from tayyar.core.crypto import keys
 from tayyar.core.errors import UserError
 from tayyar.customers.models import Channel
@@ -22,7 +24,8 @@ log = logging.getLogger(__name__)
 
 
 def worded(claims: Sequence[Claim], *, now: dt.datetime) -> tuple[list[Outgoing], list[SendResult]]:
-    """Messages for the claims, and results for those that cannot be worded."""
+    """Messages for the claims, and results for those that cannot be worded. OperationalError or InterfaceError when
+    the database is away: ask again."""
     ready: list[Outgoing] = []
     results: list[SendResult] = []
     by_kind = sorted(claims, key=lambda claim: claim.key.kind)
@@ -38,6 +41,11 @@ def worded(claims: Sequence[Claim], *, now: dt.datetime) -> tuple[list[Outgoing]
                 except UserError as error:
                     log.error("%s", error)
                     results.append(SendResult(claim.key, Outcome.REFUSED, rules.BAD_CONTENT))
+                except (OperationalError, InterfaceError):
+                    raise
+                except Exception:  # a defect that this message alone meets must not end the worker
+                    log.exception("message %s of %s cannot be made", claim.key.ref, claim.key.period)
+                    results.append(SendResult(claim.key, Outcome.TRY_LATER, rules.CONTENT_ERROR))
             elif isinstance(found, Exception):
                 results.append(SendResult(claim.key, Outcome.TRY_LATER, rules.CONTENT_ERROR))
             else:
@@ -56,6 +64,8 @@ def _facts(claims: Sequence[Claim]) -> dict[tuple[int, int], Facts | Exception]:
                 if digest is not None:
                     found[claim.key.ref, claim.key.recipient] = digest
         return found
+    except (OperationalError, InterfaceError):  # the database is away: no fault of the messages
+        raise
     except Exception as error:  # whatever a provider raises, the other messages go on
         if len(claims) == 1:
             log.exception("no content for message %s of %s", claims[0].key.ref, claims[0].key.period)
