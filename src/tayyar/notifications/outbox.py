@@ -18,10 +18,11 @@ from tayyar.customers.models import Channel, ContactMark, Language
 from tayyar.customers.services import mark_contacts
 from tayyar.notifications import people, rules, walk
 from tayyar.notifications.content import MessageKey
-from tayyar.notifications.kinds import SPECS, Lane, MessageKind
+from tayyar.notifications.kinds import BILL_KINDS, SPECS, Lane, MessageKind
 from tayyar.notifications.models import EarlyReceipt, MessageBatch, MessageState, Payload
 from tayyar.notifications.plans import Step, Until, quiet_until
 from tayyar.notifications.ports import DeliveryKey, Outcome, SendResult
+from tayyar.notifications.sheet_statements import BESIDE
 
 # So many deferred or doubtful messages are moved at a time: enough to keep every worker busy, a short transaction.
 MOVED_AT_ONCE = 10_000
@@ -280,7 +281,7 @@ def recover(*, now: dt.datetime) -> None:
             if stopped_at is not None:
                 cursor.execute(_STOPPED, batch)
             open_for = dt.timedelta(0) if SPECS[MessageKind(kind)].is_released else _GATES_OPEN
-            cursor.execute(_CLOSE, batch | {"before": now - open_for})
+            cursor.execute(_CLOSE, batch | {"before": now - open_for, "bills": list(BILL_KINDS)})
     Payload.objects.filter(created_at__lt=now - KEPT_PAYLOADS).delete()
     EarlyReceipt.objects.filter(stored_at__lt=now - KEPT_EARLY_RECEIPTS).delete()
 
@@ -492,8 +493,8 @@ _STOPPED = """
 """
 
 # `released_at` is compared so that a release that happens at this very moment is not undone. Kinds whose messages
-# come one by one keep the gates of this and the last month open (`before`).
-_CLOSE = """
+# come one by one keep the gates of this and the last month open (`before`); a run's stays while paper is to be printed.
+_CLOSE = f"""
     UPDATE notifications_messagebatch b SET is_open = false
      WHERE b.period = %(period)s AND b.kind = %(kind)s AND b.released_at <= %(before)s
        AND b.released_at = (SELECT released_at FROM notifications_messagebatch
@@ -504,4 +505,5 @@ _CLOSE = """
                         WHERE period = %(period)s AND kind = %(kind)s AND next_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM notifications_delivery
                         WHERE period = %(period)s AND kind = %(kind)s AND state IN (1, 7))
+       AND (%(kind)s <> ALL(%(bills)s) OR NOT EXISTS (SELECT {BESIDE}))
 """

@@ -6,7 +6,7 @@ delivery.yaml for a kind, is reordered by what the people of an account prefer, 
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -156,6 +156,9 @@ def read_rules(raw: Mapping[str, Any], *, where: str) -> DeliveryRules:
     """Check and read a delivery.yaml. Kinds without a plan get the one of OTHERS. UserError says what is wrong."""
     if unknown := set(raw) - {"plans", "quiet_hours", "sources"}:
         raise UserError(f"{where}: {', '.join(sorted(map(str, unknown)))} is not known.")
+    for name in ("plans", "quiet_hours"):
+        if not isinstance(raw.get(name) or {}, Mapping):
+            raise UserError(f"{where}: {name} are names with values.")
     plans = dict(raw.get("plans") or {})
     others = read_plan(plans.pop("OTHERS", _DEFAULT), where=f"{where}, OTHERS")
     if unknown := set(plans) - set(MessageKind.names):
@@ -166,7 +169,7 @@ def read_rules(raw: Mapping[str, Any], *, where: str) -> DeliveryRules:
     }
     quiet = {}
     for name, hours in (raw.get("quiet_hours") or {}).items():
-        if name not in MessageClass.__members__ or not isinstance(hours, Sequence) or len(hours) != 2:
+        if name not in MessageClass.__members__ or not isinstance(hours, list) or len(hours) != 2:
             raise UserError(f"{where}: quiet hours are CLASS: ['21:00', '09:00'], not {name}: {hours!r}.")
         quiet[MessageClass[name]] = (_time(hours[0], where), _time(hours[1], where))
     return DeliveryRules(read, quiet)
@@ -174,7 +177,7 @@ def read_rules(raw: Mapping[str, Any], *, where: str) -> DeliveryRules:
 
 def read_plan(raw: Any, *, where: str) -> Plan:
     """Check and read one plan: [{channel, wait_minutes, until}, ...]."""
-    if not isinstance(raw, Iterable) or not raw:
+    if not isinstance(raw, list | tuple) or not raw:
         raise UserError(f"{where}: a plan is a list of steps.")
     return tuple(_step(step, where) for step in raw)
 

@@ -1,6 +1,7 @@
 """Reads of sheets: what waits for people, the sheets of a period, the entries of one. Never opens an address."""
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 
 from django.db import connection
@@ -9,6 +10,7 @@ from tayyar.core.periods import Period
 from tayyar.customers.models import Channel, Language
 from tayyar.notifications.kinds import BILL_KINDS
 from tayyar.notifications.models import MessageBatch, MessageState, Sheet
+from tayyar.notifications.sheet_statements import BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,17 @@ def periods_by_hand() -> list[Period]:
 
 def paper_waiting(period: Period) -> dict[int, int]:
     """Bills that wait to be printed, by service centre (of the account's newest agreement)."""
+    waiting: Counter[int] = Counter()
     with connection.cursor() as cursor:
+        for kind in _open_kinds(period, BILL_KINDS):
+            cursor.execute(
+                f"""SELECT (SELECT u.service_centre_id
+                              FROM customers_agreement a JOIN metering_usagepoint u ON u.id = a.usage_point_id
+                             WHERE a.account_id = m.account_id
+                             ORDER BY a.start_date DESC, a.id DESC LIMIT 1), count(*) {BESIDE} GROUP BY 1""",
+                {"period": period.number, "kind": kind},
+            )
+            waiting.update(dict(cursor.fetchall()))
         cursor.execute(
             """SELECT (SELECT p.service_centre_id
                          FROM customers_agreement a JOIN metering_usagepoint p ON p.id = a.usage_point_id
@@ -67,7 +79,8 @@ def paper_waiting(period: Period) -> dict[int, int]:
                 GROUP BY 1 ORDER BY 1""",
             [period.number, _open_kinds(period, BILL_KINDS), Channel.PAPER],
         )
-        return {centre: count for centre, count in cursor.fetchall() if centre is not None}
+        waiting.update(dict(cursor.fetchall()))
+    return {centre: waiting[centre] for centre in sorted(key for key in waiting if key is not None)}
 
 
 def calls_waiting(period: Period) -> int:

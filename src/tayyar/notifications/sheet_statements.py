@@ -1,12 +1,38 @@
 """The SQL of sheets.py: set-based, each touching one partition. Knows no rule; the states come as parameters.
 
-Numbers that stand in the text are MessageState (0 QUEUED, 1 SENDING) and Channel (1 SMS, 2 WHATSAPP).
+Numbers that stand in the text are MessageState (0 QUEUED, 1 SENDING, 2 SENT, 3 DELIVERED) and Channel (1 SMS,
+2 WHATSAPP, 4 PAPER).
 """
 
-# ref, recipient, whether the bill reached somebody, contact point.
+# Bills of people who want paper as well, whatever else arrives (m, p: message, preference), not printed for them yet.
+# CANCELLED ones tell of nothing; those that wait at this step of their plan are PICK_PAPER's.
+BESIDE = """
+      FROM customers_preference p JOIN notifications_message m ON m.account_id = p.account_id
+     WHERE p.wants_paper AND m.period = %(period)s AND m.kind = %(kind)s AND m.recipient = 0 AND m.state <> 9
+       AND NOT (m.channel = 4 AND m.state IN (0, 1))
+       AND NOT EXISTS (SELECT FROM notifications_delivery d
+                        WHERE d.period = %(period)s AND d.kind = %(kind)s AND d.ref = m.ref AND d.recipient = 0
+                          AND d.channel = 4)
+"""
+PICK_BESIDE = f"""
+    SELECT m.ref {BESIDE}
+       AND (SELECT u.service_centre_id
+              FROM customers_agreement a JOIN metering_usagepoint u ON u.id = a.usage_point_id
+             WHERE a.account_id = m.account_id
+             ORDER BY a.start_date DESC, a.id DESC LIMIT 1) = %(centre)s
+     ORDER BY m.ref
+     LIMIT %(limit)s
+       FOR UPDATE OF m SKIP LOCKED
+"""
+
+# ref, recipient, whether the bill reached somebody or is printed for one who wants paper as well, contact point.
 PICK_PAPER = """
     SELECT m.ref, m.recipient,
-           EXISTS (SELECT FROM notifications_reach r WHERE r.period = %(period)s AND r.ref = m.ref), NULL
+           EXISTS (SELECT FROM notifications_reach r WHERE r.period = %(period)s AND r.ref = m.ref)
+           OR EXISTS (SELECT FROM customers_preference p JOIN notifications_delivery d ON d.account_id = p.account_id
+                       WHERE p.account_id = m.account_id AND p.wants_paper AND d.period = %(period)s
+                         AND d.kind = %(kind)s AND d.ref = m.ref AND d.recipient = m.recipient AND d.channel = 4
+                         AND d.state IN (1, 2, 3)), NULL
       FROM notifications_message m
      WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.channel = %(channel)s AND m.state = 0
        AND (SELECT p.service_centre_id
@@ -50,6 +76,16 @@ TAKE = """
                             AND d.recipient = moved.recipient AND d.channel = %(channel)s), 0),
            %(SENDING)s, account_id, contact_point_id, NULL, %(sheet)s, %(now)s, %(sheet)s
       FROM moved JOIN taken USING (ref, recipient)
+"""
+
+# The message goes on in its plan meanwhile.
+TAKE_BESIDE = """
+    INSERT INTO notifications_delivery (period, kind, ref, recipient, channel, attempt, state, account_id,
+                                        provider, worker, claimed_at, provider_ref)
+    SELECT %(period)s, %(kind)s, m.ref, 0, %(channel)s, 1, %(SENDING)s, m.account_id, NULL, %(sheet)s, %(now)s,
+           %(sheet)s
+      FROM notifications_message m
+     WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.ref = ANY(%(refs)s) AND m.recipient = 0
 """
 
 SETTLE = """

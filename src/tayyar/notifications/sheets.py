@@ -61,7 +61,8 @@ def sheet_name(sheet_id: int) -> str:
 def make_paper_sheet(*, period: Period, service_centre_id: int, actor: str, now: dt.datetime) -> Sheet | None:
     """Take the waiting paper bills of a centre's accounts, at most MOST_ENTRIES; None when none waits.
 
-    An account belongs to the centre of its newest agreement. A delegate has no postal address with us: their
+    With them those of people who want paper as well, whatever became of their messages. An account belongs to the
+    centre of its newest agreement. A delegate has no postal address with us: their
     messages go on in their plans, and so do those of bills that reached somebody meanwhile.
     """
     return _make(
@@ -265,6 +266,8 @@ def _make(
                 sheet.entries += taken
                 if not picked:
                     break
+            if channel is Channel.PAPER and sheet.entries < limit:
+                sheet.entries += _claim_beside(cursor, sheet, kind, limit - sheet.entries, now=now)
         if not sheet.entries:
             sheet.delete()
             return None
@@ -300,6 +303,18 @@ def _claim(cursor: Any, sheet: Sheet, kind: MessageKind, limit: int, *, now: dt.
             | {"contacts": [row[3] for row in wanted]},
         )
     return len(rows), len(wanted)
+
+
+def _claim_beside(cursor: Any, sheet: Sheet, kind: MessageKind, limit: int, *, now: dt.datetime) -> int:
+    """Put bills on the sheet for people who want paper whatever else arrives; returns how many."""
+    batch = {"period": sheet.period, "kind": int(kind), "channel": sheet.channel, "limit": limit}
+    cursor.execute(statements.PICK_BESIDE, batch | {"centre": sheet.service_centre_id})
+    refs = [ref for (ref,) in cursor.fetchall()]
+    cursor.execute(
+        statements.TAKE_BESIDE,
+        batch | {"SENDING": S.SENDING, "sheet": str(sheet), "now": now, "refs": refs},
+    )
+    return len(refs)
 
 
 def _locked(sheet_id: int, channel: Channel | None) -> Sheet:
