@@ -1,5 +1,6 @@
 """A real browser asks to be told, shows what is pushed to it, and opens the bill that the push names."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -8,16 +9,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from django.template.loader import render_to_string
 from playwright.sync_api import Browser, CDPSession, Page, expect
-from tests.browser.conftest import PHONE, Site, bill_link
+from tests.browser.conftest import PHONE, Site
 
 from tayyar.billing.models import Bill
 from tayyar.core import crypto
+from tayyar.core.links import preference_token
 from tayyar.customers.models import Channel, ContactPoint
 from tayyar.customers.push_address import encoded
 from tayyar.customers.services import ADDRESS_FIELD
-from tayyar.portal.push_views import push_offer
 from tayyar.portal.push_words import PUSH_WORDS
 from tayyar.portal.views import OPENINGS
 
@@ -84,24 +84,10 @@ def bill(site: Site) -> Bill:
     return Bill.objects.filter(period=202609).order_by("number")[0]
 
 
-def offer(page: Page, url: str, lang: str) -> None:
-    """Open a bill's page and put the button on it."""
-    page.goto(f"{url}?lang={lang}")
-    token = url.rpartition("/")[2]
-    html = render_to_string("portal/push.html", {"push": push_offer(token, lang)})
-    page.evaluate(
-        """(html) => {
-          const place = document.createElement("section");
-          place.innerHTML = html;
-          document.querySelector("main").append(place);
-          for (const inert of place.querySelectorAll("script")) {
-            const script = document.createElement("script");
-            script.src = inert.src;
-            inert.replaceWith(script);
-          }
-        }""",
-        html,
-    )
+def offer(page: Page, site: Site, bill: Bill, lang: str) -> None:
+    """Open the wishes page of the bill's holder, which has the button."""
+    token = preference_token(bill.account_id, 0, expires=dt.date(2027, 2, 1))
+    page.goto(f"{site.url}/p/{token}?lang={lang}")
 
 
 def register(visit: Visit, site: Site) -> None:
@@ -117,10 +103,10 @@ def register(visit: Visit, site: Site) -> None:
 
 
 @pytest.mark.parametrize("lang", ["ar", "en", "fr"])
-def test_a_press_keeps_this_browser_for_the_account_of_the_bill(
+def test_a_press_on_the_wishes_page_keeps_this_browser_for_its_person(
     visit: Visit, site: Site, bill: Bill, lang: str
 ) -> None:
-    offer(visit.page, bill_link(site, bill.number), lang)
+    offer(visit.page, site, bill, lang)
     button = visit.page.get_by_role("button", name=PUSH_WORDS[lang]["ask"])
     expect(button).to_be_visible()
     assert Axe().run(visit.page).response["violations"] == []
@@ -138,8 +124,8 @@ def test_a_press_keeps_this_browser_for_the_account_of_the_bill(
 def test_when_the_link_has_expired_meanwhile_the_reader_is_told_and_may_try_again(
     visit: Visit, site: Site, bill: Bill
 ) -> None:
-    offer(visit.page, bill_link(site, bill.number), "en")
-    visit.page.locator("[data-push]").evaluate("(place) => { place.dataset.subscribe = '/b/expired/push' }")
+    offer(visit.page, site, bill, "en")
+    visit.page.locator("[data-push]").evaluate("(place) => { place.dataset.subscribe = '/p/expired/push' }")
     button = visit.page.get_by_role("button", name=PUSH_WORDS["en"]["ask"])
     button.click()
     expect(visit.page.get_by_role("status")).to_have_text(PUSH_WORDS["en"]["failed"])
@@ -153,7 +139,7 @@ def test_a_browser_that_cannot_be_pushed_to_shows_no_button(
     context = chromium.new_context(viewport=PHONE)
     context.add_init_script("delete window.PushManager")
     page = context.new_page()
-    offer(page, bill_link(site, bill.number), "en")
+    offer(page, site, bill, "en")
     page.wait_for_load_state("networkidle")
     expect(page.locator("[data-push]")).to_be_hidden()
     context.close()

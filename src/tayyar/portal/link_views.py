@@ -33,7 +33,6 @@ from tayyar.customers.models import ContactPoint, ContactReview
 from tayyar.notifications import consent
 from tayyar.notifications.models import ReachHow
 from tayyar.portal import evidence, people, views
-from tayyar.portal.push_views import push_offer
 from tayyar.portal.words import WORDS
 from tayyar.profiles.installation import installed_profile
 
@@ -106,7 +105,6 @@ def bill_page(request: HttpRequest, opened: Opened) -> HttpResponse:
     _record(request, opened, "BILL_OPENED")
     _count(request, opened)
     context = bill_context(opened.view, opened.lang)
-    context["push"] = push_offer(opened.token, opened.lang)
     return views.private(render(request, "portal/bill.html", context), opened.lang)
 
 

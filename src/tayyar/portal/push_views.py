@@ -1,9 +1,11 @@
 """Being told by the browser: its service worker, and the door through which a browser hands over its subscription.
 
-Holds no rule: the link says whose bill it is, customers/push_address.py what may be stored, customers/services.py
-stores it. A wrong, expired or unknown link is one and the same answer. Next: static/portal/push.js and sw.js.
+Holds no rule: a person's own link (the wishes page) says who it is, customers/push_address.py what may be stored,
+customers/services.py stores it. A bill's link, which people forward, cannot: whoever had it would be told of all the
+account's later bills. A wrong, expired or unknown link is one and the same answer. Next: static/portal/push.js, sw.js.
 """
 
+import datetime as dt
 from pathlib import Path
 from typing import TypedDict
 
@@ -13,12 +15,12 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from tayyar.billing.queries import find_bill
 from tayyar.core import clock
 from tayyar.core.errors import UserError
-from tayyar.core.links import open_bill_token
+from tayyar.core.links import open_preference_token
 from tayyar.core.vapid import vapid_public_key
-from tayyar.customers.models import Channel
+from tayyar.customers.delegates import is_over
+from tayyar.customers.models import Channel, CustomerAccount, Delegate, DelegateState
 from tayyar.customers.push_address import LONGEST_TEXT, PushAddress
 from tayyar.customers.services import add_contact_point
 from tayyar.portal.push_words import PUSH_WORDS
@@ -37,7 +39,7 @@ class PushOffer(TypedDict):
 
 
 def push_offer(token: str, lang: str) -> PushOffer:
-    """The button on the page that `token` opens, in "ar", "en" or "fr"."""
+    """The button on the wishes page that `token` opens, in "ar", "en" or "fr"."""
     return {
         "key": vapid_public_key(),
         "subscribe": reverse("portal:push", args=[token]),
@@ -60,7 +62,7 @@ def service_worker(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def subscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Keep a browser's subscription (JSON) for the account of the bill that the link opens.
+    """Keep a browser's subscription (JSON) for the person whose wishes the link opens.
 
     204: kept. 400: no subscription that can be used. 403: another site's page asks. 404: the link does not open.
     413, 415, 429: too long, not JSON, too many.
@@ -72,26 +74,31 @@ def subscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.content_type != "application/json":
         return HttpResponse(status=415)
     now = clock.now()
-    number = open_bill_token(token, today=now.date())
-    if number is None:
+    person = open_preference_token(token, today=now.date())
+    if person is None or not _is_told(*person, now=now):
         OPENINGS.spend(request, WRONG_POINTS)
         return HttpResponse(status=404)
     if int(request.META.get("CONTENT_LENGTH") or 0) > 4 * LONGEST_TEXT:
         return HttpResponse(status=413)
     try:
-        account_id = find_bill(number=number).account_id
-    except UserError:
-        return HttpResponse(status=404)
-    try:
         address = PushAddress.parse(request.body.decode())
     except (UserError, UnicodeDecodeError):
         return HttpResponse(status=400)
     add_contact_point(
-        account_id=account_id,
+        account_id=person[0],
+        recipient=person[1],
         channel=Channel.PUSH,
         address=address.text(),
         verified_at=now,  # only the browser itself could have asked its service for this address
-        actor="link",
+        actor="delegate" if person[1] else "holder",
         now=now,
     )
     return HttpResponse(status=204)
+
+
+def _is_told(account_id: int, recipient: int, *, now: dt.datetime) -> bool:
+    """Whether there is such a person: the holder always, a delegate while the delegation lasts."""
+    if recipient == 0:
+        return CustomerAccount.objects.filter(id=account_id).exists()
+    found = Delegate.objects.filter(account_id=account_id, recipient=recipient).first()
+    return found is not None and found.state == DelegateState.ACTIVE and not is_over(found, now=now)

@@ -1,9 +1,8 @@
-"""A browser may hand over its subscription for the account of the bill it can open, and for no other."""
+"""A browser may hand over its subscription for the person whose own link it has, and for nobody by a bill's link."""
 
 import datetime as dt
 import json
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +12,16 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tayyar.core import clock, crypto
-from tayyar.core.errors import UserError
-from tayyar.core.links import bill_token
+from tayyar.core.links import bill_token, preference_token
 from tayyar.core.text import LANGUAGES
-from tayyar.customers.models import Channel, ContactPoint, Customer, CustomerAccount
+from tayyar.customers.models import (
+    Channel,
+    ContactPoint,
+    Customer,
+    CustomerAccount,
+    Delegate,
+    DelegateState,
+)
 from tayyar.customers.push_address import PushAddress, encoded
 from tayyar.customers.services import ADDRESS_FIELD
 from tayyar.portal import push_views
@@ -39,25 +44,19 @@ SUBSCRIPTION = {
 
 
 @pytest.fixture(autouse=True)
-def salma(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One account with one bill."""
+def salma() -> Iterator[None]:
+    """One account."""
     customer = Customer.objects.create(id=1, kind="PERSON", name="سلمى")
     CustomerAccount.objects.create(id=ACCOUNT, customer=customer, opened_on=NOW.date())
 
-    def find_bill(*, number: int) -> Any:
-        if number != BILL:
-            raise UserError("none")
-        return SimpleNamespace(account_id=ACCOUNT)
-
-    monkeypatch.setattr(push_views, "find_bill", find_bill)
     OPENINGS.clear()
     with clock.at(NOW):
         yield
     OPENINGS.clear()
 
 
-def link(number: int = BILL, *, expires: dt.date = dt.date(2027, 2, 1)) -> str:
-    return f"/b/{bill_token(number, expires=expires)}/push"
+def link(account: int = ACCOUNT, recipient: int = 0, *, expires: dt.date = dt.date(2027, 2, 1)) -> str:
+    return f"/p/{preference_token(account, recipient, expires=expires)}/push"
 
 
 def post(
@@ -71,10 +70,11 @@ def post(
     return answer
 
 
-def test_a_subscription_becomes_a_verified_contact_of_the_bill_s_account() -> None:
+def test_a_subscription_becomes_a_verified_contact_of_the_holder() -> None:
     assert post(link()).status_code == 204
     point = ContactPoint.objects.get()
-    assert (point.account_id, point.channel, point.verified_at) == (ACCOUNT, Channel.PUSH, NOW)
+    assert (point.account_id, point.recipient, point.channel) == (ACCOUNT, 0, Channel.PUSH)
+    assert point.verified_at == NOW
     stored = crypto.unseal(point.address_sealed, field=ADDRESS_FIELD)
     assert stored == PushAddress.parse(json.dumps(SUBSCRIPTION)).text()
     assert post(link()).status_code == 204
@@ -84,9 +84,31 @@ def test_a_subscription_becomes_a_verified_contact_of_the_bill_s_account() -> No
 def test_a_link_that_opens_nothing_says_nothing() -> None:
     altered = link()[:-6] + ("A" if link()[-6] != "A" else "B") + "/push"
     expired = link(expires=dt.date(2026, 11, 2))
-    unknown = link(261000000001234)
-    answers = [post(path) for path in (altered, expired, unknown, "/b/x/push")]
+    unknown = link(100_000_099)
+    nobody = link(recipient=1)
+    answers = [post(path) for path in (altered, expired, unknown, nobody, "/p/x/push")]
     assert {(answer.status_code, answer.content) for answer in answers} == {(404, b"")}
+
+
+def test_a_bill_s_link_makes_nobody_s_browser_hear_of_later_bills() -> None:
+    token = bill_token(BILL, expires=dt.date(2027, 2, 1))
+    assert {post(f"/{door}/{token}/push").status_code for door in "bp"} == {404}
+    assert not ContactPoint.objects.exists()
+
+
+def test_a_delegate_s_browser_is_the_delegate_s_and_ends_with_the_delegation() -> None:
+    made = Delegate.objects.create(
+        account_id=ACCOUNT,
+        recipient=1,
+        name="n",
+        state=DelegateState.ACTIVE,
+        invited_at=NOW,
+        invited_by="holder",
+    )
+    assert post(link(recipient=1)).status_code == 204
+    assert ContactPoint.objects.get().recipient == 1
+    Delegate.objects.filter(pk=made.pk).update(state=DelegateState.REVOKED)
+    assert post(link(recipient=1)).status_code == 404
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://testserver", "http://evil.example"])
@@ -122,7 +144,7 @@ def test_who_asks_too_often_waits() -> None:
 
 def test_a_wrong_link_costs_more() -> None:
     # 10 + 20 points for each
-    assert [post("/b/x/push").status_code for _ in range(21)] == [404] * 20 + [429]
+    assert [post("/p/x/push").status_code for _ in range(21)] == [404] * 20 + [429]
 
 
 def test_the_service_worker_comes_from_the_root_and_is_asked_for_anew() -> None:
@@ -135,7 +157,7 @@ def test_the_service_worker_comes_from_the_root_and_is_asked_for_anew() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_button_has_its_words_its_key_and_its_door(lang: str) -> None:
     offer = push_views.push_offer("T" * 36, lang)
-    assert offer["subscribe"] == f"/b/{'T' * 36}/push"
+    assert offer["subscribe"] == f"/p/{'T' * 36}/push"
     assert (offer["worker"], len(offer["key"])) == ("/sw.js", 87)
     assert offer["w"].keys() == PUSH_WORDS["ar"].keys()
     assert all(text.strip() and "!" not in text for text in offer["w"].values())

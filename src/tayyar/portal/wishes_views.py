@@ -37,6 +37,7 @@ from tayyar.notifications.consent_forms import Mistyped, read_wishes
 from tayyar.notifications.kinds import BILL_KINDS, MessageKind
 from tayyar.notifications.models import ReachHow
 from tayyar.portal import evidence, people, queries, views
+from tayyar.portal.push_views import push_offer
 from tayyar.portal.words import WORDS
 from tayyar.profiles import Profile
 from tayyar.profiles.installation import installed_profile
@@ -154,6 +155,7 @@ def holder_page(
         "quiet": [f"{moment:%H:%M}" for moment in wanted.quiet] if wanted.quiet else ["", ""],
         "language_now": wanted.language.name,
         "spoken": [{"code": language.name, "name": language.label} for language in Language],
+        "push": push_offer(person.token, person.lang),
         "holds_many": held > 1,
         "optional": [
             {"kind": kind.name, "text": words[f"kind_{kind.name}"], "on": kind not in wanted.opted_out}
@@ -247,6 +249,7 @@ def _delegate_page(request: HttpRequest, person: Person) -> HttpResponse:
         "done": words.get(f"done_{done}", ""),
         "delegate": _delegate(person.delegate, person.lang, profile),
         "addresses": people.shown(contacts, person.lang),
+        "push": push_offer(person.token, person.lang),
         "language_now": Language(person.delegate.language).name,
         "spoken": [{"code": language.name, "name": language.label} for language in Language],
     }
