@@ -20,7 +20,14 @@ GATEWAYS: dict[str, Callable[[ProviderConfig], Gateway]] = {
     "WEBPUSH": webpush.build,
 }
 
-_SHARED = ("binds", "connections", "concurrency")  # options that count connections or requests at a time
+# What a gateway has several of, and how many where the providers' file does not say: both halves share them.
+_SHARED = {
+    "SMPP": ("binds", 2),
+    "SMTP": ("connections", 4),
+    "HTTP_SMS": ("concurrency", 32),
+    "WHATSAPP": ("concurrency", 32),
+    "WEBPUSH": ("concurrency", 32),
+}
 
 
 def providers() -> list[tuple[ProviderConfig, Gateway]]:
@@ -33,16 +40,15 @@ def providers() -> list[tuple[ProviderConfig, Gateway]]:
 
 def _halves(config: ProviderConfig) -> list[ProviderConfig]:
     """The provider's entry for each of its two gateways: half its connections, but one at least."""
-    shared = {name: config.options[name] for name in _SHARED if isinstance(config.options.get(name), int)}
+    if config.gateway not in _SHARED:
+        return [config]  # gateway_of says what is wrong with it
+    name, usual = _SHARED[config.gateway]
+    count = config.options.get(name, usual)
+    if not isinstance(count, int):
+        return [config]  # and so does the gateway
     return [
-        replace(
-            config,
-            options={
-                **config.options,
-                **{name: max(1, (count + extra) // 2) for name, count in shared.items()},
-            },
-        )
-        for extra in (1, 0)
+        replace(config, options={**config.options, name: max(1, part)})
+        for part in (count - count // 2, count // 2)
     ]
 
 

@@ -30,7 +30,7 @@ AT_ONCE = 10  # cards on a page: as many numbers as a caller needs open
 
 
 @require_POST
-@staff(acting=True)
+@staff(serving=True)
 def make(screen: Screen) -> HttpResponse:
     """Put waiting calls on a sheet of one's own."""
     period, text = Period.parse(screen.request.POST.get("period", "")), screen.request.POST.get("limit", "")
@@ -48,7 +48,7 @@ def page(screen: Screen, sheet: Sheet) -> HttpResponse:
     entries = sheet_queries.entries_of(sheet)
     counts = sheet_queries.counts_of(sheet)
     waiting = [entry for entry in entries if entry.is_open]
-    shown = waiting[:AT_ONCE] if screen.can_act else []
+    shown = waiting[:AT_ONCE] if screen.can_serve else []
     numbers = _numbers(screen, sheet, shown, "SHOWN")
     names, scripts = _names(shown), _scripts(shown, sheet.period)
     context = {
@@ -88,7 +88,7 @@ def page(screen: Screen, sheet: Sheet) -> HttpResponse:
 
 
 @require_POST
-@staff(acting=True)
+@staff(serving=True)
 def outcome(screen: Screen, sheet_id: int, kind: int, ref: int, recipient: int) -> HttpResponse:
     """How one call ended."""
     code, sheet = screen.request.POST.get("outcome", ""), sheets.find_sheet(sheet_id=sheet_id)
@@ -110,7 +110,7 @@ def outcome(screen: Screen, sheet_id: int, kind: int, ref: int, recipient: int) 
 
 
 @require_safe
-@staff(acting=True)
+@staff(serving=True)
 def calls_csv(screen: Screen, sheet_id: int) -> HttpResponse:
     """All open calls of the sheet, for a call centre's own system; UTF-8 with a mark, as spreadsheets like it."""
     sheet = sheets.find_sheet(sheet_id=sheet_id)

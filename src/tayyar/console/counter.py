@@ -20,7 +20,7 @@ from tayyar.notifications.proof import record_reach
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff(acting=True)
+@staff(serving=True)
 def counter_print(screen: Screen, number: int) -> HttpResponse:
     """The bill to print, and the button "handed over"."""
     bill = find_bill(number=number)
@@ -59,7 +59,7 @@ def counter_print(screen: Screen, number: int) -> HttpResponse:
 
 
 @require_safe
-@staff(acting=True)
+@staff(serving=True)
 def counter_pdf(screen: Screen, number: int) -> HttpResponse:
     """The bill's PDF, to be printed from the browser; `?bill=` names its language, default the customer's."""
     view = bill_by_number(number=number)

@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 from tayyar.core.errors import UserError
 from tayyar.core.pulse import portal_p95_ms
 from tayyar.customers.models import Channel
-from tayyar.notifications import content, health, kinds, outbox, people, receipts
+from tayyar.notifications import content, health, kinds, outbox, people, receipts, rules
 from tayyar.notifications.kinds import Lane, MessageKind
 from tayyar.notifications.link import Event, Link, Received, Sent, Wake
 from tayyar.notifications.models import Provider
@@ -127,6 +127,7 @@ class Engine:
             rows = _patiently(lambda: {row.number: row for row in Provider.objects.all()})
             for link in self._links:
                 link.weight, link.is_paused = rows[link.number].weight, rows[link.number].is_paused
+                link.given = 0
             _patiently(self._give_way.look)
             self._try_early()
             self._refreshed_at = time.monotonic()
@@ -165,6 +166,7 @@ class Engine:
         )
         ready, unworded = _patiently(lambda: worded(batch.claims, now=self.clock()))
         self._claims |= {claim.key: claim for claim in batch.claims}
+        link.given += len(batch.claims)
         if ready:
             link.send(ready)
         if unworded:
@@ -175,17 +177,11 @@ class Engine:
         return bool(batch)
 
     def _choose(self, channel: Channel) -> Link | None:
-        """The link of this channel whose turn it is, by weight, among those with room (smooth round robin)."""
+        """The link of this channel, among those with room, that had least for its weight since the last refresh."""
         links = [
             link for link in self._links if link.config.channel == channel and link.has_room and link.weight
         ]
-        if not links:
-            return None
-        for link in links:
-            link.credit += link.weight
-        chosen = max(links, key=lambda link: link.credit)
-        chosen.credit -= sum(link.weight for link in links)
-        return chosen
+        return min(links, key=lambda link: link.given / link.weight, default=None)
 
     def _hear(self, timeout: float) -> bool:
         """Take in what the links say, waiting for a first word at most `timeout`. Whether a provider said anything."""
@@ -210,7 +206,10 @@ class Engine:
         link.in_flight = False
         self._settle(results, link.config.cost_micro)
         self._try_early(link.config.code)
-        failed = sum(result.outcome in _PROVIDER_FAILED for result in results)
+        failed = sum(
+            result.outcome in _PROVIDER_FAILED and result.reason not in rules.RECIPIENTS_FAULT
+            for result in results
+        )
         counts = {"sent": len(results) - failed, "failed": failed}
         _patiently(lambda: health.tally(provider=link.number, now=self.clock(), **counts))
         if all(result.outcome is Outcome.NOT_TRIED for result in results):

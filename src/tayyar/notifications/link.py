@@ -61,7 +61,7 @@ class Link(threading.Thread):
     ) -> None:
         super().__init__(name=f"link {config.code}", daemon=True)
         self.config, self.number, self.batch_size = config, number, batch_size
-        self.weight, self.credit, self.is_paused = config.weight, 0, False
+        self.weight, self.given, self.is_paused = config.weight, 0, False
         self.in_flight, self.failures, self.rests_until = False, 0, 0.0
         self._gateway, self._pace, self._events = gateway, pace, events
         self._commands: queue.SimpleQueue[Sequence[Outgoing] | Sequence[Receipt] | None] = queue.SimpleQueue()

@@ -103,6 +103,7 @@ class Delivery(models.Model):
     )
     segments = models.SmallIntegerField(default=0, help_text="what the provider charges for")
     cost_micro = models.BigIntegerField(default=0, help_text="millionths of the currency's major unit")
+    pricing = models.CharField(max_length=60, blank=True, help_text="how the provider says it charges for it")
 
     class Meta:
         managed = False

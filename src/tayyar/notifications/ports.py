@@ -149,7 +149,8 @@ class Receipt:
     """Word from a provider. It is matched by `key` where the provider echoes it, else by `provider_ref`, else, for an
     attempt in doubt, by `address`. May come twice, late, early and out of order.
 
-    `cost_micro`: what the provider says it charges, in millionths of the currency's major unit. `token` is the
+    `cost_micro`: what the provider says it charges, in millionths of the currency's major unit; `pricing`: how, in its
+    own words, where it names no amount ("utility PMP billable"). `token` is the
     gateway's own, by which it knows the receipt again in `confirm`.
     """
 
@@ -160,6 +161,7 @@ class Receipt:
     reason: str = ""
     at: dt.datetime | None = None
     cost_micro: int | None = None
+    pricing: str = ""
     token: object = field(default=None, compare=False)
 
 

@@ -54,7 +54,7 @@ def read_providers(path: Path) -> list[ProviderConfig]:
 
 def _provider(entry: Any, path: Path) -> ProviderConfig:
     if not isinstance(entry, dict) or not {"code", "channel", "gateway"} <= entry.keys():
-        raise UserError(f"{path}: every provider has a code, a channel and a gateway; {entry!r} has not.")
+        raise UserError(f"{path}: every provider has a code, a channel and a gateway; one has not.")
     code = str(entry["code"])
     if unknown := set(entry) - _FIELDS:
         raise UserError(f"{path}, {code}: {', '.join(sorted(map(str, unknown)))} is not known.")
@@ -89,6 +89,10 @@ def _whole(value: Any, least: int, most: int) -> bool:
 
 
 def _filled(value: Any, path: Path, code: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(inner, path, code) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, path, code) for inner in value]
     if not isinstance(value, str):
         return value
 

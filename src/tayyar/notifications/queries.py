@@ -194,11 +194,12 @@ def open_periods(kind: MessageKind = MessageKind.BILL_ISSUED) -> list[Period]:
 
 
 def queued_count() -> int:
-    """Messages that a worker could take now."""
+    """Messages that a worker could take now; calls and paper are people's work."""
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT count(*) FROM notifications_message m JOIN notifications_messagebatch b USING (period, kind)
-                WHERE b.is_open AND b.paused_at IS NULL AND b.stopped_at IS NULL AND m.state = %s""",
-            [MessageState.QUEUED.value],
+                WHERE b.is_open AND b.paused_at IS NULL AND b.stopped_at IS NULL AND m.state = %s
+                  AND m.channel <> ALL(%s)""",
+            [MessageState.QUEUED.value, [Channel.CALL.value, Channel.PAPER.value]],
         )
         return int(cursor.fetchone()[0])

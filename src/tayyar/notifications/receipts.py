@@ -254,10 +254,10 @@ def _write(
         state = rules.received(best[match.key][0] if match.key in best else match.was, match.receipt.state)
         if state is not None:
             best[match.key] = (state, match)
-    costs = {m.key: m.receipt.cost_micro for m in matches if m.receipt.cost_micro is not None}
+    priced = {m.key: m.receipt for m in matches if m.receipt.cost_micro is not None or m.receipt.pricing}
     moved = [(key, state, match) for key, (state, match) in best.items()]
-    if moved or costs:
-        _move_deliveries(cursor, period, kind, moved, costs, now)
+    if moved or priced:
+        _move_deliveries(cursor, period, kind, moved, priced, now)
     if moved:
         _move_messages(cursor, period, kind, moved, provider, now)
     for told, mark in (
@@ -278,7 +278,7 @@ def _move_deliveries(
     period: int,
     kind: int,
     moved: Sequence[tuple[DeliveryKey, MessageState, _Match]],
-    costs: Mapping[DeliveryKey, int | None],
+    priced: Mapping[DeliveryKey, Receipt],
     now: dt.datetime,
 ) -> None:
     if moved:
@@ -307,16 +307,19 @@ def _move_deliveries(
                 "provider_refs": texts(match.receipt.provider_ref[:120] for _, _, match in moved),
             },
         )
-    if costs:
+    if priced:
         cursor.execute(
-            """UPDATE notifications_delivery d SET cost_micro = r.cost
-                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::bigint[])
-                        AS r (ref, recipient, channel, attempt, cost)
+            """UPDATE notifications_delivery d
+                  SET cost_micro = coalesce(r.cost, d.cost_micro),
+                      pricing = CASE WHEN r.pricing = '' THEN d.pricing ELSE r.pricing END
+                 FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::bigint[], %s::text[])
+                        AS r (ref, recipient, channel, attempt, cost, pricing)
                 WHERE d.period = %s AND d.kind = %s AND d.ref = r.ref AND d.recipient = r.recipient
                   AND d.channel = r.channel AND d.attempt = r.attempt""",
             [
-                *([key[place] for key in costs] for place in (2, 3, 4, 5)),
-                list(costs.values()),
+                *(ints(key[place] for key in priced) for place in (2, 3, 4, 5)),
+                ints(receipt.cost_micro for receipt in priced.values()),
+                texts(receipt.pricing[:60] for receipt in priced.values()),
                 period,
                 kind,
             ],

@@ -25,6 +25,8 @@ DOUBT_LIMIT = {
     Lane.SERVICE: dt.timedelta(hours=1),
     Lane.BULK: dt.timedelta(hours=1),
 }
+# Reasons to try later that say nothing about the provider.
+RECIPIENTS_FAULT = frozenset({"MAILBOX_FULL", "MAILBOX_BUSY", "PAIR_RATE", "ADDRESS_SEALED"})
 # Reasons given by wording.py, not by a provider.
 BAD_CONTENT, NO_CONTENT, CONTENT_ERROR = "BAD_CONTENT", "NO_CONTENT", "CONTENT_ERROR"
 

@@ -23,6 +23,15 @@ _BY_HAND = (Channel.CALL, Channel.PAPER)
 TAKEN = (S.SENT, S.DELIVERED, S.READ, S.EXPIRED, S.IN_DOUBT)
 
 
+class _Move(NamedTuple):
+    """A message and the step it goes to."""
+
+    ref: int
+    recipient: int
+    number: int
+    step: Step
+
+
 def advance(
     cursor: Any,
     *,
@@ -74,22 +83,29 @@ def advance(
                 *(period, kind),
             ],
         )
+        _join_paper(cursor, period, kind, [move for move in moves if move.step.channel == Channel.PAPER])
     if ends:
         _end(cursor, period, kind, ends)
+
+
+def _join_paper(cursor: Any, period: int, kind: int, moves: Sequence[_Move]) -> None:
+    """Those printed already, for people who want paper as well: the message stands where that paper stands."""
+    if moves:
+        cursor.execute(
+            """UPDATE notifications_message m SET state = d.state
+                 FROM notifications_delivery d, customers_preference p
+                WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.ref = ANY(%(refs)s::bigint[])
+                  AND m.recipient = 0 AND m.state = 0 AND m.channel = 4
+                  AND p.account_id = m.account_id AND p.wants_paper
+                  AND d.period = %(period)s AND d.kind = %(kind)s AND d.ref = m.ref AND d.recipient = 0
+                  AND d.channel = 4 AND d.state IN (1, 2, 3)""",
+            {"period": period, "kind": kind, "refs": ints(move.ref for move in moves)},
+        )
 
 
 def given_up_at(step: Step, now: dt.datetime) -> dt.datetime | None:
     """When a message that is QUEUED at this step goes on although nobody took it: only calls are given up."""
     return now + step.wait if step.channel == Channel.CALL else None
-
-
-class _Move(NamedTuple):
-    """A message and the step it goes to."""
-
-    ref: int
-    recipient: int
-    number: int
-    step: Step
 
 
 def _choose(

@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -17,7 +18,8 @@ from typing import Any
 from tayyar.core.errors import UserError
 from tayyar.core.progress import progress
 
-_MOST_RESTARTS = 5
+_MOST_RESTARTS = 5  # within _RESTARTS_SECONDS: workers that keep ending need a person
+_RESTARTS_SECONDS = 600
 _BULK_NICENESS = 5  # bulk sending gives way to whoever waits, on the processor as well
 LANES = ("URGENT", "SERVICE", "BULK")
 
@@ -110,7 +112,7 @@ def deliver(*, workers: int, once: bool, lane: str | None = None) -> Counter[str
     from tayyar.notifications.queries import queued_count
 
     counts: Counter[str] = Counter()
-    error, restarts = "", 0
+    error, restarts = "", list[float]()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     running = [_start(once, lane) for _ in range(workers)]
     if lane is None and not once:
@@ -127,8 +129,9 @@ def deliver(*, workers: int, once: bool, lane: str | None = None) -> Counter[str
                         running.remove(worker)
                         if worker.process.exitcode and not error:
                             counts["IN_DOUBT"] += outbox.abandon(worker=worker.name)
-                            restarts += 1
-                            if restarts <= _MOST_RESTARTS:
+                            now = time.monotonic()
+                            restarts = [at for at in restarts if now - at < _RESTARTS_SECONDS] + [now]
+                            if len(restarts) <= _MOST_RESTARTS:
                                 running.append(_start(once, worker.lane))
                             else:
                                 error = "The delivery workers keep ending. Their errors are above."

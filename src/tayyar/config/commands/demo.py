@@ -25,8 +25,8 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "demo",
         help="make up a utility, bill it, deliver the bills and serve the portal",
         description="Make up a utility with its customers, bill thirteen months by real tariffs, deliver the newest "
-        "bills by push, WhatsApp, SMS and e-mail through simulated providers, and serve the portal. Run it again to look "
-        "at the same utility again.",
+        "bills by push, WhatsApp, SMS and e-mail through simulated providers, and serve the portal. Run it again to "
+        "look at the same utility again.",
     )
     parser.add_argument("--accounts", type=int, metavar="N", help=f"how many (default {ACCOUNTS:,})")
     parser.add_argument("--profile", default="sa", metavar="CODE", help="country: sa (default), eg, bh, mr")

@@ -296,12 +296,7 @@ def test_the_webhook_tells_every_state_of_every_message_by_key_and_reference(
     assert all(references[receipt.key] == receipt.provider_ref for receipt in receipts)
     states = Counter(receipt.state for receipt in receipts)
     assert states == {"SENT": 9, "DELIVERED": 9, "READ": 9, ReceiptState.BAD_CONTACT: 1}
-    assert receipts[0].token == {
-        "billable": True,
-        "category": "utility",
-        "pricing_model": "PMP",
-        "type": "regular",
-    }
+    assert receipts[0].pricing == "utility PMP regular billable"
 
 
 def test_receipts_may_come_twice_backwards_and_before_the_answer(

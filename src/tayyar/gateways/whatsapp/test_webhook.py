@@ -66,7 +66,7 @@ def test_a_group_is_no_address_of_ours():
 
 def test_pricing_is_kept_as_it_was_told_and_is_no_amount():
     (receipt,) = parse_statuses(STATUSES["sent"])
-    assert receipt.token == {"billable": True, "pricing_model": "CBP", "category": "service"}
+    assert receipt.pricing == "service CBP billable"
     assert receipt.cost_micro is None
 
 

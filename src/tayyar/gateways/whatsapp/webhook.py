@@ -72,7 +72,7 @@ def _receipt(status: dict[str, Any]) -> Receipt | None:
         address=f"+{recipient}" if _DIGITS.fullmatch(recipient) else "",
         reason=reason,
         at=_moment(status.get("timestamp")),
-        token=_pricing(status.get("pricing")),
+        pricing=_pricing(status.get("pricing")),
     )
 
 
@@ -96,9 +96,11 @@ def _moment(value: Any) -> dt.datetime | None:
     return dt.datetime.fromtimestamp(int(digits), dt.UTC)
 
 
-def _pricing(value: Any) -> dict[str, str | bool] | None:
+def _pricing(value: Any) -> str:
+    """ "service CBP billable": category, model, type and whether it is charged, as far as Meta tells."""
     if not isinstance(value, dict):
-        return None
-    return {
-        name: told for name in _PRICING if isinstance(told := value.get(name), bool) or (told := _text(told))
-    }
+        return ""
+    words = [_text(value.get(name)) for name in ("category", "pricing_model", "type")]
+    if isinstance(value.get("billable"), bool):
+        words.append("billable" if value["billable"] else "free")
+    return " ".join(word for word in words if word)[:60]
