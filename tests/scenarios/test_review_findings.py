@@ -2,16 +2,19 @@
 
 import datetime as dt
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from django.db import connection, transaction
 from tests.scenarios import cast
 from tests.scenarios.messages import (
+    CALL,
     EMAIL,
     FIRST_REF,
     KIND,
     NOW,
+    PAPER,
     PERIOD,
     SMS,
     Scripted,
@@ -21,14 +24,29 @@ from tests.scenarios.messages import (
     message_of,
     provider,
     queue_bills,
+    ref_of,
     settle_people,
+    states,
 )
 
-from tayyar.customers.models import Preference
-from tayyar.notifications import content, delivery, health, rules, services
+from tayyar.customers.models import ContactMark, ContactPoint, Customer, CustomerAccount, Preference
+from tayyar.customers.services import mark_contacts
+from tayyar.notifications import (
+    content,
+    delivery,
+    health,
+    outbox,
+    people,
+    proof,
+    receipts,
+    rules,
+    services,
+    walk,
+)
 from tayyar.notifications.kinds import MessageKind
-from tayyar.notifications.models import Delivery, Message, MessageState
+from tayyar.notifications.models import Delivery, Message, MessageBatch, MessageState, Reach, ReachHow
 from tayyar.notifications.pace import ProviderPace
+from tayyar.notifications.ports import Receipt, ReceiptState
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -114,3 +132,137 @@ def _other_connection() -> "psycopg.Connection[tuple[object, ...]]":
     own = connection.get_connection_params()
     names = ("dbname", "user", "password", "host", "port")
     return psycopg.connect(**{name: own[name] for name in names if own.get(name)})
+
+
+def test_releasing_again_while_workers_claim_takes_no_message_back(monkeypatch):
+    settle_people(1, [SMS])
+    Preference.objects.create(account_id=account_of(1), channels=["SMS"])
+    queue_bills(1)
+    claimed: list[outbox.Claim] = []
+    wishes_of = people.wishes_of
+
+    def meanwhile(cursor, accounts):
+        with ThreadPoolExecutor(1) as pool:
+            claimed.extend(pool.submit(_claim_apart).result())
+        return wishes_of(cursor, accounts)
+
+    health.enrol([provider("sms", SMS, Scripted())[0]])
+    monkeypatch.setattr(people, "wishes_of", meanwhile)
+    services.release_messages(period=PERIOD, kind=KIND, now=NOW)
+    monkeypatch.setattr(people, "wishes_of", wishes_of)
+    assert len(claimed) + len(_claim()) == 1
+
+
+def _claim(now: dt.datetime = NOW) -> list[outbox.Claim]:
+    return outbox.claim_batch(
+        period=PERIOD.number,
+        kind=KIND,
+        channel=SMS,
+        limit=100,
+        provider=health.number_of("sms"),
+        now=now,
+        worker="test",
+    ).claims
+
+
+def _claim_apart() -> list[outbox.Claim]:
+    """A claim by another worker, on a connection of its own."""
+    try:
+        return _claim()
+    finally:
+        connection.close()
+
+
+def _one_customer_for(*persons: int) -> None:
+    """One customer, who wants one message for all, holds these persons' accounts."""
+    Customer.objects.filter(id=persons[0]).update(wants_digest=True)
+    CustomerAccount.objects.filter(id__in=[account_of(n) for n in persons]).update(customer_id=persons[0])
+
+
+def test_a_digest_that_was_put_together_still_tells_all_when_the_wish_for_it_ends(monkeypatch):
+    settle_people(2, [SMS])
+    _one_customer_for(1, 2)
+    told: list[int] = []
+
+    def digest(keys):
+        told.extend(key.ref for key in keys)
+        return facts(keys[0])
+
+    monkeypatch.setitem(content._digests, KIND, digest)
+    queue_bills(1, 2)
+    assert states() == {"QUEUED": 1, "MERGED": 1}
+    Customer.objects.update(wants_digest=False)
+    deliver(provider("sms", SMS, Scripted()))
+    assert sorted(told) == [ref_of(1), ref_of(2)]
+
+
+def test_bills_of_a_digest_that_nobody_got_go_on_for_themselves_when_the_wish_for_it_ended():
+    settle_people(2, [])
+    settle_people(2, [SMS])
+    _one_customer_for(3, 4)
+    queue_bills(3, 4)
+    Customer.objects.update(wants_digest=False)
+    ContactPoint.objects.update(is_active=False)
+    with connection.cursor() as cursor:
+        walk.advance(cursor, period=PERIOD.number, kind=KIND, keys=[(ref_of(3), 0)], now=NOW)
+    assert [(message_of(n).state, message_of(n).channel) for n in (3, 4)] == [
+        (MessageState.QUEUED, PAPER)
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("how", "reached"),
+    [(ReachHow.RECEIPT, 2), (ReachHow.LINK_VIEW, 2), (ReachHow.PORTAL_VIEW, 1), (ReachHow.PAYMENT, 1)],
+)
+def test_only_what_shows_that_the_digest_arrived_proves_the_bills_it_speaks_for(how, reached):
+    settle_people(2, [SMS])
+    _one_customer_for(1, 2)
+    queue_bills(1, 2)
+    proof.record_reach(period=PERIOD, ref=ref_of(1), how=how, witness="w", now=NOW)
+    assert Reach.objects.count() == reached
+
+
+def test_when_the_evidence_of_a_digest_is_void_it_is_void_for_all_its_bills():
+    settle_people(2, [SMS])
+    _one_customer_for(1, 2)
+    queue_bills(1, 2)
+    proof.record_reach(period=PERIOD, ref=ref_of(1), how=ReachHow.LINK_VIEW, witness="link", now=NOW)
+    assert proof.withdraw_reach(period=PERIOD, ref=ref_of(1), now=NOW)
+    assert not Reach.objects.exists()
+
+
+def test_what_comes_back_after_the_gate_closed_is_sent_all_the_same():
+    settle_people(1, [SMS, EMAIL])
+    queue_bills(1)
+    deliver(provider("sms", SMS, Scripted()))
+    Message.objects.update(next_at=None)  # as where the plan wants no more than that it was sent
+    outbox.recover(now=NOW + MINUTE)
+    assert not MessageBatch.objects.get().is_open
+    sent = Delivery.objects.get()
+    failed = Receipt(ReceiptState.FAILED, provider_ref=sent.provider_ref)
+    receipts.store(provider="sms", receipts=[failed], now=NOW + 2 * MINUTE)
+    later = NOW + 3 * MINUTE
+    assert deliver(provider("mail", EMAIL, Scripted()), now=later) == {"SENT": 1}
+
+
+def test_a_call_that_was_put_off_is_given_up_too():
+    settle_people(1, [SMS])
+    queue_bills(1)
+    Message.objects.update(step=4, channel=CALL, state=MessageState.DEFERRED, next_at=NOW)
+    outbox.recover(now=NOW)
+    assert message_of(1).state == MessageState.QUEUED and message_of(1).next_at is not None
+    outbox.recover(now=NOW + dt.timedelta(days=30))
+    assert message_of(1).channel == PAPER
+
+
+def test_a_receipt_through_a_contact_that_somebody_called_not_theirs_proves_nothing():
+    settle_people(1, [SMS])
+    queue_bills(1)
+    deliver(provider("sms", SMS, Scripted()))
+    contact = ContactPoint.objects.get()
+    mark_contacts(ids=[contact.pk], mark=ContactMark.NOT_MINE, now=NOW, actor="link")
+    sent = Delivery.objects.get()
+    said = Receipt(ReceiptState.READ, provider_ref=sent.provider_ref)
+    receipts.store(provider="sms", receipts=[said], now=NOW + MINUTE)
+    assert not Reach.objects.exists()
+    assert message_of(1).state == MessageState.SENT and message_of(1).next_at is not None

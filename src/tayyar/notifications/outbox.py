@@ -27,6 +27,7 @@ from tayyar.notifications.sheet_statements import BESIDE
 # So many deferred or doubtful messages are moved at a time: enough to keep every worker busy, a short transaction.
 MOVED_AT_ONCE = 10_000
 _GATES_OPEN = dt.timedelta(days=62)
+_CALL_WAIT = dt.timedelta(days=3)  # where an account's own plan calls and the profile's does not
 KEPT_PAYLOADS = dt.timedelta(days=7)
 KEPT_EARLY_RECEIPTS = dt.timedelta(days=8)  # WhatsApp repeats its webhooks for up to seven days
 
@@ -158,12 +159,12 @@ def claim_batch(
 
 
 def _with_merged(cursor: Any, claims: Sequence[Claim]) -> list[Claim]:
-    """The claims, each with the messages that were merged into it."""
+    """The claims, each with the messages that were merged into it, whatever its person wishes by now: nobody else
+    tells those."""
     cursor.execute(
         """SELECT lead.id, m.period, m.kind, m.ref, m.recipient, m.account_id, m.language
              FROM customers_customeraccount lead
-             JOIN customers_customer c ON c.id = lead.customer_id AND c.wants_digest
-             JOIN customers_customeraccount other ON other.customer_id = c.id AND other.id <> lead.id
+             JOIN customers_customeraccount other ON other.customer_id = lead.customer_id AND other.id <> lead.id
              JOIN notifications_message m ON m.period = %s AND m.kind = %s AND m.account_id = other.id
                                          AND m.recipient = 0 AND m.state = %s
             WHERE lead.id = ANY(%s) ORDER BY m.ref""",
@@ -267,8 +268,10 @@ def _settle(
 def recover(*, now: dt.datetime) -> None:
     """Set right what time has passed over: attempts whose lease ran out become IN_DOUBT, doubts that nothing
     settled are queued again (the old attempt ends as EXPIRED and is counted), deferred messages that are due are
-    queued, plans whose wait is over go on, what came back to a stopped batch is called off, and gates with nothing
-    left are closed."""
+    queued, plans whose wait is over go on, what came back to a stopped batch is called off, gates with nothing left
+    are closed, and closed ones to which something came back are opened."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REOPEN, {"after": now - _GATES_OPEN})
     batches = MessageBatch.objects.filter(is_open=True).values_list("period", "kind", "stopped_at")
     for period, kind, stopped_at in sorted(batches, key=lambda batch: batch[:2], reverse=True):
         batch = STATES | {"period": period, "kind": kind, "now": now, "most": rules.MAX_ATTEMPTS}
@@ -276,6 +279,7 @@ def recover(*, now: dt.datetime) -> None:
             cursor.execute(_LEASE_OVER, batch | {"before": now - rules.LEASE})
             cursor.execute(_DOUBT_OVER, batch | {"before": now - rules.doubt_limit(kind)})
             cursor.execute(_DEFERRED_DUE, batch)
+            cursor.execute(_CALL_WAITS, batch | {"CALL": Channel.CALL.value, "until": now + _call_wait(kind)})
             cursor.execute(_WAIT_OVER, batch | {"CALL": Channel.CALL.value})
             walk.advance(cursor, period=period, kind=kind, keys=cursor.fetchall(), now=now)
             if stopped_at is not None:
@@ -295,6 +299,12 @@ def abandon(*, worker: str) -> int:
             cursor.execute(_WORKER_DEAD, STATES | {"period": period, "kind": kind, "worker": worker})
             moved += cursor.rowcount
     return moved
+
+
+def _call_wait(kind: int) -> dt.timedelta:
+    """How long a message waits for somebody who calls."""
+    plan = people.delivery_rules().plan(kind)
+    return next((step.wait for step in plan if step.channel == Channel.CALL), _CALL_WAIT)
 
 
 def _language(number: int) -> str:
@@ -478,6 +488,11 @@ _DEFERRED_DUE = f"""
                FOR UPDATE SKIP LOCKED) due
      WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.ref = due.ref AND m.recipient = due.recipient
 """
+# A call that was put off, or given back by a sheet, is waited for anew.
+_CALL_WAITS = """
+    UPDATE notifications_message SET next_at = %(until)s
+     WHERE period = %(period)s AND kind = %(kind)s AND channel = %(CALL)s AND state = 0 AND next_at IS NULL
+"""
 _WAIT_OVER = f"""
     SELECT ref, recipient FROM notifications_message
      WHERE period = %(period)s AND kind = %(kind)s AND next_at <= %(now)s
@@ -490,6 +505,14 @@ _WAIT_OVER = f"""
 _STOPPED = """
     UPDATE notifications_message SET state = %(CANCELLED)s, next_at = NULL
      WHERE period = %(period)s AND kind = %(kind)s AND state IN (%(QUEUED)s, %(DEFERRED)s)
+"""
+
+# A late receipt or an envelope that came back may queue a message whose gate had closed.
+_REOPEN = """
+    UPDATE notifications_messagebatch b SET is_open = true
+     WHERE NOT b.is_open AND b.released_at > %(after)s
+       AND EXISTS (SELECT FROM notifications_message m
+                    WHERE m.period = b.period AND m.kind = b.kind AND m.state = 0)
 """
 
 # `released_at` is compared so that a release that happens at this very moment is not undone. Kinds whose messages

@@ -14,10 +14,11 @@ from django.db import connection, transaction
 from tayyar.core.arrays import ints, texts, times
 from tayyar.core.partitions import find_or_make_partition
 from tayyar.core.periods import Period
-from tayyar.customers.models import Channel
+from tayyar.customers.models import Channel, CustomerAccount
 from tayyar.notifications.kinds import BILL_KINDS
-from tayyar.notifications.models import MessageBatch, MessageState, Reach, ReachHow
+from tayyar.notifications.models import Message, MessageBatch, MessageState, Reach, ReachHow
 
+_OF_DIGEST = [int(how) for how in (ReachHow.RECEIPT, ReachHow.READ_RECEIPT, ReachHow.LINK_VIEW)]
 SEEN = (ReachHow.LINK_VIEW, ReachHow.PORTAL_VIEW, ReachHow.READ_RECEIPT)
 
 
@@ -86,12 +87,31 @@ def record_reach(
 
 def withdraw_reach(*, period: Period, ref: int, now: dt.datetime) -> bool:
     """The views of bill `ref` were a stranger's: its record goes, if it rests on a view. True when it did."""
-    gone, _ = Reach.objects.filter(
+    found = Reach.objects.filter(
         period=period.number,
         ref=ref,
         how__in=[ReachHow.LINK_VIEW, ReachHow.PORTAL_VIEW, ReachHow.READ_RECEIPT, ReachHow.RECEIPT],
+    ).first()
+    if found is None:
+        return False
+    # The same evidence of a digest proved the bills that it speaks for.
+    merged = Message.objects.filter(
+        period=period.number,
+        kind=found.kind,
+        recipient=0,
+        state=MessageState.MERGED,
+        account_id__in=CustomerAccount.objects.filter(
+            customer_id__in=CustomerAccount.objects.filter(id=found.account_id).values("customer_id")
+        ).values("id"),
+    ).values_list("ref", flat=True)
+    Reach.objects.filter(
+        period=period.number,
+        ref__in=[ref, *merged],
+        how=found.how,
+        reached_at=found.reached_at,
+        witness=found.witness,
     ).delete()
-    return bool(gone)
+    return True
 
 
 def write_reach(cursor: Any, *, period: int, found: Sequence[Evidence]) -> int:
@@ -118,7 +138,9 @@ def write_reach(cursor: Any, *, period: int, found: Sequence[Evidence]) -> int:
     )
     first = int(cursor.rowcount)
     if MessageBatch.objects.filter(period=period, has_digests=True).exists():
-        cursor.execute(_FOR_MERGED, {"period": period, "refs": ints(e.ref for e in found)})
+        cursor.execute(
+            _FOR_MERGED, {"period": period, "refs": ints(e.ref for e in found), "hows": _OF_DIGEST}
+        )
     return first
 
 
@@ -132,7 +154,7 @@ _LEAD = """
      ORDER BY m.ref DESC LIMIT 1
 """
 
-# A digest that arrived told of all the bills it speaks for.
+# A digest that arrived told of all the bills it speaks for; a payment, or one bill looked at by itself, did not.
 _FOR_MERGED = """
     INSERT INTO notifications_reach (period, ref, kind, account_id, how, channel, recipient, reached_at, witness)
     SELECT r.period, m.ref, m.kind, m.account_id, r.how, r.channel, r.recipient, r.reached_at, r.witness
@@ -141,6 +163,6 @@ _FOR_MERGED = """
       JOIN customers_customeraccount other ON other.customer_id = lead.customer_id
       JOIN notifications_message m ON m.period = r.period AND m.kind = r.kind AND m.account_id = other.id
                                   AND m.recipient = 0 AND m.state = 10
-     WHERE r.period = %(period)s AND r.ref = ANY(%(refs)s) AND r.recipient = 0
+     WHERE r.period = %(period)s AND r.ref = ANY(%(refs)s) AND r.recipient = 0 AND r.how = ANY(%(hows)s)
     ON CONFLICT DO NOTHING
 """

@@ -341,6 +341,16 @@ def _latest(cursor: Any, period: int, kind: int, keys: Sequence[DeliveryKey]) ->
     return {row[:3]: row[3] for row in cursor.fetchall()}
 
 
+def _strangers(cursor: Any, matches: Sequence[_Match]) -> set[int | None]:
+    """Of the contact points through which these arrived, those whose reader said that they are another's: what
+    arrives there is no proof, and the plan goes on."""
+    cursor.execute(
+        "SELECT id FROM customers_contactpoint WHERE id = ANY(%s::bigint[]) AND mark = %s",
+        [ints({match.contact_point_id for match in matches}), ContactMark.NOT_MINE],
+    )
+    return {id for (id,) in cursor.fetchall()}
+
+
 def _move_messages(
     cursor: Any,
     period: int,
@@ -369,8 +379,11 @@ def _move_messages(
     failed: list[tuple[int, int]] = []
     again: list[tuple[int, int]] = []
     proof: list[Evidence] = []
+    strangers = _strangers(cursor, [match for _, state, match in moved if state in (S.DELIVERED, S.READ)])
     for key, state, match in sorted(moved, key=lambda item: item[1] not in (S.DELIVERED, S.READ)):
         name = key.ref, key.recipient
+        if match.contact_point_id in strangers:
+            continue
         if state in (S.DELIVERED, S.READ) and kind in BILL_KINDS:
             how = ReachHow.READ_RECEIPT if state is S.READ else ReachHow.RECEIPT
             said_at, witness = match.receipt.at or now, f"provider:{provider}"

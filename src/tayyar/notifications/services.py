@@ -113,7 +113,8 @@ def release_messages(*, period: Period, kind: MessageKind, now: dt.datetime) -> 
                   AND (m.recipient > 0 OR m.account_id IN (SELECT account_id FROM customers_preference))
                   AND NOT EXISTS (SELECT FROM notifications_delivery d
                                    WHERE d.period = m.period AND d.kind = m.kind AND d.ref = m.ref
-                                     AND d.recipient = m.recipient)""",
+                                     AND d.recipient = m.recipient)
+                  FOR UPDATE OF m SKIP LOCKED""",  # the gate may be open: nothing under way is taken back
             [period.number, kind],
         )
         _plan(cursor, period.number, kind, cursor.fetchall(), now)
@@ -409,4 +410,5 @@ _MERGE = """
              WHERE c.wants_digest AND m.period = %(period)s AND m.kind = %(kind)s AND m.recipient = 0
                AND m.state = 0 AND m.channel NOT IN (4, 5)) d
      WHERE m.period = %(period)s AND m.kind = %(kind)s AND m.ref = d.ref AND m.recipient = 0 AND d.place > 1
+       AND m.state = 0
 """

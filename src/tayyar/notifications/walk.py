@@ -147,8 +147,7 @@ def _merged(
         """SELECT m.ref, m.recipient, m.account_id
              FROM notifications_message lead
              JOIN customers_customeraccount a ON a.id = lead.account_id
-             JOIN customers_customer c ON c.id = a.customer_id AND c.wants_digest
-             JOIN customers_customeraccount other ON other.customer_id = c.id AND other.id <> a.id
+             JOIN customers_customeraccount other ON other.customer_id = a.customer_id AND other.id <> a.id
              JOIN notifications_message m ON m.period = %(period)s AND m.kind = %(kind)s AND m.account_id = other.id
                                          AND m.recipient = 0 AND m.state = 10
             WHERE lead.period = %(period)s AND lead.kind = %(kind)s AND lead.ref = ANY(%(refs)s::bigint[])
