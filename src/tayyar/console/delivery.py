@@ -141,6 +141,7 @@ def standing_context(screen: Screen, standings: Mapping[str, int], merged: int =
             reached=shown["REACHED"],
             bills=screen.num(bills),
             under_way=shown["UNDER_WAY"],
+            by_hand=shown["BY_HAND"],
             at_end=shown["AT_END"],
         ),
         "truth_more": screen.say("reach_truth_more", parked=shown["PARKED"], cancelled=shown["CANCELLED"])

@@ -58,6 +58,9 @@ def reach(screen: Screen, period: str) -> HttpResponse:
         "tried": _tried(screen, found),
         "costs": _costs(screen, found),
         "marked_since": screen.say("marked_since", day=screen.day(wanted.start)),
+        "marked_sum": screen.say(
+            "marked_sum", count=screen.num(sum(count for at, _, _, count in marked if code in ("", at)))
+        ),
         "marked": [
             {
                 "centre": centres.get(at, screen.words["no_centre"]),

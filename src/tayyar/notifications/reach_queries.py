@@ -31,6 +31,7 @@ class Standing(StrEnum):
 
     REACHED = "REACHED"  # there is evidence
     UNDER_WAY = "UNDER_WAY"  # the plan goes on
+    BY_HAND = "BY_HAND"  # no provider could: it waits for a call, or on paper for its handing over
     AT_END = "AT_END"  # the plan is at its end without evidence
     PARKED = "PARKED"  # a person must look
     CANCELLED = "CANCELLED"
@@ -75,7 +76,7 @@ class CentreFigures:
 
     @property
     def unreached(self) -> int:
-        """Those for which nothing more is under way and nothing proves that they arrived."""
+        """Those for which no provider does more, and nothing proves that they arrived."""
         return sum(self.standings.get(standing, 0) for standing in UNREACHED)
 
 
@@ -153,7 +154,7 @@ class UnreachedBill:
     tried: str
 
 
-UNREACHED = (Standing.AT_END, Standing.PARKED, Standing.CANCELLED)
+UNREACHED = (Standing.BY_HAND, Standing.AT_END, Standing.PARKED, Standing.CANCELLED)
 
 
 def find_centre(code: str) -> ServiceCentre:
@@ -257,7 +258,7 @@ def reach_summary(period: Period, *, centre: str | None = None) -> ReachSummary:
 
 
 def unreached(period: Period, *, centre: str | None = None) -> Iterator[UnreachedBill]:
-    """Every bill that reached nobody and for which nothing is under way, by centre and account. Streamed: a cursor in
+    """Every bill that reached nobody and for which no provider does more, by centre and account. Streamed: a cursor in
     the server, so memory does not grow with the list."""
     parameters = _parameters(period, centre)
     with connection.chunked_cursor() as cursor:
@@ -353,6 +354,7 @@ _STANDING = """
     CASE WHEN how IS NOT NULL THEN 'REACHED'
          WHEN state = 11 THEN 'PARKED'
          WHEN state = 9 THEN 'CANCELLED'
+         WHEN channel IN (4, 5) AND state IN (0, 1, 8) THEN 'BY_HAND'
          WHEN state IN (0, 1, 7, 8) OR state IN (2, 3, 4) AND next_at IS NOT NULL THEN 'UNDER_WAY'
          ELSE 'AT_END' END
 """
@@ -422,7 +424,7 @@ _CUBE = f"""{{bill}}
      GROUP BY {_CUBE_COLUMNS}
 """
 
-# Of the bills for which nothing is under way: the last attempt.
+# Of the bills for which no provider does more: the last attempt.
 _TRIED = """{bill}
     SELECT standing, state, d.channel, coalesce(d.reason, ''), count(*)
       FROM bill b LEFT JOIN LATERAL (

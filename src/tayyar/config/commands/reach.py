@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     centres = sorted(found.centres, key=lambda row: (-row.unreached, row.code))
     _table(
-        "Not reached and nothing under way, by service centre",
+        "Not reached and no provider does more, by service centre",
         [(row.code or "without agreement", row.unreached) for row in centres if row.unreached][:MOST_CENTRES],
     )
     if found.costs:
@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(counts: Mapping[str, int]) -> str:
     words = {
         "UNDER_WAY": "under way",
+        "BY_HAND": "waiting for a call or paper",
         "AT_END": "at the end of their plan",
         "PARKED": "parked",
         "CANCELLED": "cancelled",
