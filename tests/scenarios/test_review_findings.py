@@ -1,6 +1,7 @@
 """What a review of the delivery engine found, each kept from coming back: lost, doubled or wrongly proven messages."""
 
 import datetime as dt
+import importlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,7 +30,7 @@ from tests.scenarios.messages import (
     states,
 )
 
-from tayyar.customers.models import ContactMark, ContactPoint, Customer, CustomerAccount, Preference
+from tayyar.customers.models import ContactMark, ContactPoint, Customer, CustomerAccount, OptOut, Preference
 from tayyar.customers.services import mark_contacts
 from tayyar.notifications import (
     content,
@@ -38,6 +39,7 @@ from tayyar.notifications import (
     outbox,
     people,
     proof,
+    queries,
     receipts,
     rules,
     services,
@@ -46,7 +48,7 @@ from tayyar.notifications import (
 from tayyar.notifications.kinds import MessageKind
 from tayyar.notifications.models import Delivery, Message, MessageBatch, MessageState, Reach, ReachHow
 from tayyar.notifications.pace import ProviderPace
-from tayyar.notifications.ports import Receipt, ReceiptState
+from tayyar.notifications.ports import DeliveryKey, Receipt, ReceiptState
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -266,3 +268,56 @@ def test_a_receipt_through_a_contact_that_somebody_called_not_theirs_proves_noth
     receipts.store(provider="sms", receipts=[said], now=NOW + MINUTE)
     assert not Reach.objects.exists()
     assert message_of(1).state == MessageState.SENT and message_of(1).next_at is not None
+
+
+def test_a_key_with_numbers_that_no_attempt_can_have_fits_nothing():
+    health.enrol([provider("sms", SMS, Scripted())[0]])
+    services.release_messages(period=PERIOD, kind=KIND, now=NOW)
+    key = DeliveryKey.parse(f"{PERIOD.number}.1.{FIRST_REF}.0.1.70000")
+    assert key is None
+    assert DeliveryKey.parse(f"{PERIOD.number}.70000.{FIRST_REF}.0.1.1") is None
+
+
+def test_an_attempt_of_the_version_without_providers_is_given_up_at_the_upgrade():
+    settle_people(2, [EMAIL])
+    queue_bills(1, 2)
+    Message.objects.update(state=MessageState.SENDING)
+    for person, worker in ((1, "host-1"), (2, "sheet:1")):
+        Delivery.objects.create(
+            period=PERIOD.number,
+            kind=KIND,
+            ref=ref_of(person),
+            recipient=0,
+            channel=EMAIL,
+            attempt=1,
+            state=MessageState.SENDING,
+            account_id=account_of(person),
+            worker=worker,
+            claimed_at=NOW,
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE notifications_reach_202611")
+        cursor.execute(_UPGRADE.OPEN_MONTHS_AND_GIVE_UP)
+    assert [message_of(n).state for n in (1, 2)] == [MessageState.QUEUED, MessageState.SENDING]
+    assert deliver(provider("mail", EMAIL, Scripted())) == {"SENT": 1}
+    assert queries.possible_duplicates(PERIOD) == 1
+    assert proof.record_reach(period=PERIOD, ref=ref_of(1), how=ReachHow.LINK_VIEW, witness="link", now=NOW)
+
+
+_UPGRADE = importlib.import_module("tayyar.notifications.migrations.0010_attempts_of_the_former_version")
+
+
+def test_who_opts_out_is_told_no_further_step_of_what_was_sent():
+    settle_people(1, [SMS, EMAIL])
+    services.queue_message(
+        kind=MessageKind.LOW_BALANCE,
+        account_id=account_of(1),
+        facts={"balance_text": "5.00 SAR", "account_number": "1", "complaint_text": "933"},
+        now=NOW,
+    )
+    Message.objects.update(state=MessageState.SENT, next_at=NOW + MINUTE)
+    OptOut.objects.create(account_id=account_of(1), kind=MessageKind.LOW_BALANCE, since=NOW)
+    services.replan_account(account_id=account_of(1), now=NOW)
+    outbox.recover(now=NOW + 2 * MINUTE)
+    found = Message.objects.get()
+    assert (found.state, found.channel, found.next_at) == (MessageState.SENT, SMS, None)

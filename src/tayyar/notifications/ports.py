@@ -33,7 +33,10 @@ class DeliveryKey(NamedTuple):
         parts = text.split(".")
         if len(parts) != 6 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
             return None
-        return cls(*map(int, parts))
+        key = cls(*map(int, parts))
+        return (
+            key if max(key.kind, key.recipient, key.channel, key.attempt) < 1 << 15 else None
+        )  # as they are stored
 
 
 class Outcome(StrEnum):

@@ -224,11 +224,13 @@ def replan_account(*, account_id: int, now: dt.datetime) -> None:
                 {"period": period, "kind": kind, "account_id": account_id, "taken": list(walk.TAKEN)},
             )
             rows = cursor.fetchall()
-            off = [
-                row
-                for row in rows
-                if row[1] in gone or (kind in opted_out and not SPECS[MessageKind(kind)].is_statutory)
-            ]
+            is_off = kind in opted_out and not SPECS[MessageKind(kind)].is_statutory
+            off = [row for row in rows if is_off or row[1] in gone]
+            if is_off or gone:
+                cursor.execute(
+                    _NO_FURTHER,
+                    [period, kind, account_id, is_off, list(gone)],
+                )
             _call_off(cursor, period, kind, [row[:2] for row in off])
             used = {(row[0], row[1]): row[3] for row in rows}
             _plan(cursor, period, kind, [row[:3] for row in rows if row not in off], now, used)
@@ -397,6 +399,13 @@ _CHANGEABLE = """
                                             WHERE d.period = %(period)s AND d.kind = %(kind)s AND d.ref = m.ref
                                               AND d.recipient = m.recipient))
        FOR UPDATE OF m
+"""
+
+# What was sent already goes to no other channel.
+_NO_FURTHER = """
+    UPDATE notifications_message SET next_at = NULL
+     WHERE period = %s AND kind = %s AND account_id = %s AND state IN (2, 3) AND next_at IS NOT NULL
+       AND (%s OR recipient = ANY(%s::smallint[]))
 """
 
 # One message for a person with many accounts: the one with the lowest number speaks for all of them. Not for bills

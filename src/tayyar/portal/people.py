@@ -21,6 +21,7 @@ from tayyar.customers.addresses import masked_address
 from tayyar.customers.models import Channel, ContactPoint, Delegate, DelegateState
 from tayyar.customers.services import ADDRESS_FIELD
 from tayyar.notifications import consent
+from tayyar.notifications.kinds import BILL_KINDS
 from tayyar.notifications.models import Delivery
 from tayyar.portal import views
 from tayyar.portal.words import WORDS
@@ -32,7 +33,10 @@ VISIT_DAYS = 2  # how long the wishes page that a code opened stays open
 def told_of_bill(bill_number: int) -> list[ContactPoint]:
     """The contact points through which messages about this bill went, calls and paper aside."""
     used = Delivery.objects.filter(
-        period=bill_period(bill_number).number, ref=bill_number, contact_point_id__isnull=False
+        period=bill_period(bill_number).number,
+        kind__in=BILL_KINDS,  # the key begins with it: without, the month would be read through
+        ref=bill_number,
+        contact_point_id__isnull=False,
     ).exclude(channel__in=(Channel.CALL, Channel.PAPER))
     ids = {int(id) for id in used.values_list("contact_point_id", flat=True) if id is not None}
     return list(ContactPoint.objects.filter(id__in=ids).order_by("channel", "id"))
