@@ -276,6 +276,46 @@ def test_a_receipt_belongs_to_the_attempt_of_its_name_before_any_in_doubt_to_its
     assert (standing(1)[0], standing(2)[0]) == ("IN_DOUBT", "DELIVERED")
 
 
+def test_a_receipt_that_came_before_an_attempt_says_nothing_of_it():
+    told()
+    health.enrol([provider(name(SMS), SMS, Scripted())[0]])
+    say(SMS, Receipt(T.DELIVERED, provider_ref="another's", address=address_of(1, SMS)))
+    answer(claim(now=NOW + MINUTE), Outcome.IN_DOUBT, now=NOW + MINUTE)
+    assert settle_early(now=NOW + HOUR) == 0 and states() == {"IN_DOUBT": 1}
+
+
+def test_an_attempt_in_doubt_is_not_proven_by_what_may_be_the_receipt_of_one_that_was_given_up():
+    told(2)
+    ContactPoint.objects.filter(account_id=account_of(2)).delete()
+    contact_point(account_of(2), SMS, address_of(1, SMS)).save()
+    answer(claim(limit=1), Outcome.IN_DOUBT)
+    later = NOW + rules.doubt_limit(KIND) + MINUTE
+    outbox.recover(now=later)
+    again, other = claim(now=later)
+    answer([again], now=later)
+    answer([other], Outcome.IN_DOUBT, now=later)
+    say(SMS, Receipt(T.DELIVERED, provider_ref="lost name", address=address_of(1, SMS)), now=later + MINUTE)
+    assert settle_early(now=later + HOUR) == 0 and states() == {"SENT": 1, "IN_DOUBT": 1}
+
+
+@pytest.mark.parametrize(("answered", "receipted"), [("93FEB0DFCC", "635633197004"), ("2587", "A1B")])
+def test_a_receipt_whose_name_is_spelled_in_another_base_finds_its_attempt_by_the_address(
+    answered, receipted
+):
+    told(2)
+    claims = claim()
+    results = [
+        SendResult(c.key, Outcome.SENT, provider_ref=answered if c.key.ref == ref_of(1) else "7")
+        for c in claims
+    ]
+    outbox.settle(results=results, claims={c.key: c for c in claims}, now=NOW)
+    say(SMS, Receipt(T.DELIVERED, provider_ref=receipted, address=address_of(2, SMS)))
+    assert settle_early(now=NOW + OLD) == 0  # the number fits, the address does not
+    say(SMS, Receipt(T.DELIVERED, provider_ref=receipted, address=address_of(1, SMS)))
+    assert settle_early(now=NOW + OLD) == 1
+    assert (standing(1)[0], standing(2)[0]) == ("DELIVERED", "SENT")
+
+
 # -- order and repetition
 
 

@@ -7,7 +7,7 @@ May come twice, late, early and out of order: an attempt only ever moves forward
 import datetime as dt
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from tayyar.notifications import people, rules, walk
 from tayyar.notifications.health import SLOW, number_of, tally
 from tayyar.notifications.kinds import BILL_KINDS
 from tayyar.notifications.models import EarlyReceipt, MessageState, ReachHow
+from tayyar.notifications.owners import owners_of
 from tayyar.notifications.plans import Until
 from tayyar.notifications.ports import ADDRESS_FIELD, DeliveryKey, Receipt, ReceiptState
 from tayyar.notifications.proof import Evidence, write_reach
@@ -91,16 +92,10 @@ def _settle_kept(
     ]
     unmatched, _ = _apply(cursor, number, provider, receipts, now)
     left = {receipt.token for receipt in unmatched}
-    old: dict[object, bytes] = {
-        row.pk: bytes(row.address_hash)
-        for row in kept
-        if row.pk in left and row.address_hash and not row.delivery_key and row.stored_at <= now - _EARLY
-    }
-    doubts = _in_doubt(cursor, number, old.values())
+    old = [row for row in kept if row.pk in left and row.stored_at <= now - _EARLY]
+    owners = owners_of(cursor, provider=number, kept=old, periods=_periods(cursor, now)) if old else {}
     settling = [
-        replace(receipt, key=doubts[address])
-        for receipt in unmatched
-        if (address := old.get(receipt.token)) in doubts
+        replace(receipt, key=owners[receipt.token]) for receipt in unmatched if receipt.token in owners
     ]
     unmatched, _ = _apply(cursor, number, provider, settling, now)
     left -= {receipt.token for receipt in settling} - {receipt.token for receipt in unmatched}
@@ -225,23 +220,6 @@ def _periods(cursor: Any, now: dt.datetime) -> list[int]:
         [now - _MEMORY],
     )
     return [period for (period,) in cursor.fetchall()]
-
-
-def _in_doubt(cursor: Any, number: int, hashes: Collection[bytes]) -> dict[bytes | None, DeliveryKey]:
-    """The one attempt in doubt to each of these addresses; none where there are several."""
-    if not hashes:
-        return {}
-    cursor.execute(
-        """SELECT c.address_hash, d.period, d.kind, d.ref, d.recipient, d.channel, d.attempt
-             FROM customers_contactpoint c
-             JOIN notifications_delivery d ON d.contact_point_id = c.id AND d.state = 7 AND d.provider = %s
-            WHERE c.address_hash = ANY(%s)""",
-        [number, list(hashes)],
-    )
-    found: dict[bytes, list[DeliveryKey]] = defaultdict(list)
-    for address_hash, *key in cursor.fetchall():
-        found[bytes(address_hash)].append(DeliveryKey(*key))
-    return {address: keys[0] for address, keys in found.items() if len(keys) == 1}
 
 
 def _write(
