@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.accounts is not None and arguments.accounts < 1:
         raise UserError("--accounts is 1 or more.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it started ends with it
     port = urlsplit(settings.SITE_URL).port or PORT
     refuse_taken(port)  # before the work, not after it
     print(f"Tayyar demo. Everything is kept in {data_dir()}; nothing leaves this machine.")
