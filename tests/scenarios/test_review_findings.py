@@ -17,7 +17,9 @@ from tests.scenarios.messages import (
     NOW,
     PAPER,
     PERIOD,
+    PUSH,
     SMS,
+    WHATSAPP,
     Scripted,
     account_of,
     deliver,
@@ -321,3 +323,18 @@ def test_who_opts_out_is_told_no_further_step_of_what_was_sent():
     outbox.recover(now=NOW + 2 * MINUTE)
     found = Message.objects.get()
     assert (found.state, found.channel, found.next_at) == (MessageState.SENT, SMS, None)
+
+
+def test_a_channel_that_has_no_provider_is_passed_over():
+    settle_people(1, [PUSH, WHATSAPP, SMS])
+    queue_bills(1)
+    assert message_of(1).channel == PUSH
+    assert deliver(provider("sms", SMS, Scripted())) == {"NO_CONTACT": 2, "SENT": 1}
+
+
+def test_a_provider_that_is_only_away_is_waited_for():
+    settle_people(1, [WHATSAPP, SMS])
+    health.enrol([provider("whatsapp", WHATSAPP, Scripted())[0]])
+    queue_bills(1)
+    assert deliver(provider("sms", SMS, Scripted())) == {}
+    assert message_of(1).channel == WHATSAPP and states() == {"QUEUED": 1}

@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 from tayyar.core.errors import UserError
 from tayyar.core.pulse import portal_p95_ms
 from tayyar.customers.models import Channel
+from tayyar.customers.wishes import DIGITAL
 from tayyar.notifications import content, health, kinds, outbox, people, receipts, rules
 from tayyar.notifications.kinds import Lane, MessageKind
 from tayyar.notifications.link import Event, Link, Received, Sent, Wake
@@ -87,6 +88,8 @@ class Engine:
         self._claims: dict[DeliveryKey, Claim] = {}
         self._early: list[tuple[Link, Sequence[Receipt], float]] = []
         self._links = [self._link(config, gateway, lane) for config, gateway in providers]
+        served = set(Provider.objects.values_list("channel", flat=True))
+        self._unserved = {channel.value for channel in DIGITAL if channel not in served}
         self._recovered_at = self._refreshed_at = -1e9
 
     def run(self, *, once: bool, stopping: Callable[[], bool]) -> None:
@@ -133,19 +136,33 @@ class Engine:
             self._refreshed_at = time.monotonic()
 
     def _fill(self) -> bool:
-        """Give the links what they have room for, the most urgent first. Whether there was anything to give."""
+        """Give the links what they have room for, the most urgent first. Whether there was anything to give.
+
+        What waits for a channel that this installation never had a provider for goes on in its plan.
+        """
         channels = {link.config.channel for link in self._links if link.has_room}
         if not channels:
             return False
         found = False
         for period, kind, channel in _patiently(
-            lambda: outbox.waiting(kinds=self._awake(), channels=sorted(channels))
+            lambda: outbox.waiting(kinds=self._awake(), channels=sorted(channels | self._unserved))
         ):
+            if channel in self._unserved:
+                found |= self._pass_over(period, kind, channel)
+                continue
             while (link := self._choose(Channel(channel))) is not None:
                 if not self._claim(period, kind, link):
                     break
                 found = True
         return found
+
+    def _pass_over(self, period: int, kind: int, channel: int) -> bool:
+        passed = _patiently(
+            lambda: outbox.pass_over(period=period, kind=kind, channel=channel, now=self.clock())
+        )
+        if passed:
+            self.report(Counter({NO_CONTACT: passed}))
+        return bool(passed)
 
     def _awake(self) -> list[MessageKind]:
         """The kinds that may be sent at this hour; the others are left alone until their quiet hours end."""

@@ -158,6 +158,21 @@ def claim_batch(
     return ClaimedBatch(claims, len(nowhere), len(quiet))
 
 
+def pass_over(*, period: int, kind: int, channel: int, now: dt.datetime) -> int:
+    """Nobody sends through this channel: queued messages whose plan stands there go on in it, at most MOVED_AT_ONCE
+    of them. Returns how many."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT ref, recipient FROM notifications_message
+                WHERE period = %s AND kind = %s AND channel = %s AND state = 0
+                ORDER BY ref LIMIT %s FOR UPDATE SKIP LOCKED""",
+            [period, kind, channel, MOVED_AT_ONCE],
+        )
+        rows = cursor.fetchall()
+        walk.advance(cursor, period=period, kind=kind, keys=rows, now=now)
+    return len(rows)
+
+
 def _with_merged(cursor: Any, claims: Sequence[Claim]) -> list[Claim]:
     """The claims, each with the messages that were merged into it, whatever its person wishes by now: nobody else
     tells those."""
