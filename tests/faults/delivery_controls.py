@@ -26,8 +26,9 @@ DAMAGE = {
         "every message is at its end, or waits for people",
     ),
     "an attempt that nobody settled": (
-        "UPDATE notifications_delivery SET state = 7 WHERE (period, kind, ref, channel, attempt) = (SELECT period,"
-        " kind, ref, channel, attempt FROM notifications_delivery WHERE state = 6 AND provider IS NOT NULL LIMIT 1)",
+        "UPDATE notifications_delivery SET state = 7, settled_at = NULL WHERE (period, kind, ref, channel, attempt) ="
+        " (SELECT period, kind, ref, channel, attempt FROM notifications_delivery"
+        " WHERE state = 6 AND provider IS NOT NULL LIMIT 1)",
         "no attempt is left under way or in doubt",
     ),
     "a message parked at once": (

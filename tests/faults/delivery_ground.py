@@ -20,6 +20,8 @@ from tayyar.core import clock
 
 PERIOD = HISTORY  # the month whose bills are delivered
 COMMANDS = 2
+# In a traceback: the database went away as a worker began, or its command was killed as it started the worker.
+_OURS = ("OperationalError", "InterfaceError", "EOFError: Ran out of input")
 # Which contact points account 1, 2, ... has; the last of these eight has none.
 _CHANNELS = (
     ("SMS",), ("SMS", "EMAIL"), ("EMAIL",), ("SMS", "WHATSAPP"), ("WHATSAPP", "EMAIL"), ("SMS",),
@@ -166,7 +168,7 @@ class DeliveryGround(Ground):
         for part in said.split("Traceback (most recent call last)")[1:]:
             lines = [line for line in part.splitlines() if line and not line.startswith((" ", "\t"))]
             last = next((line for line in lines if "Error" in line or "Exception" in line), "")
-            if "OperationalError" not in part and "InterfaceError" not in part:
+            if not any(words in part for words in _OURS):
                 self.found(f"a worker told of an error of its own: {last}\n{part[-1500:]}")
         return said
 

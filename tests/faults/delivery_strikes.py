@@ -1,6 +1,7 @@
 """The ways in which delivery is disturbed: what is killed, what the providers do wrong, what the clock and the
 database go through. All drawn from one source of chance."""
 
+import contextlib
 import datetime as dt
 import os
 import random
@@ -20,7 +21,7 @@ from tayyar.core import postgres
 MINUTE = dt.timedelta(minutes=1)
 RECOVERED_SECONDS = 20.0  # every worker looks for what time has passed over at least that often
 KILLS = {"a worker": 80, "a command with its workers": 12, "a command alone": 8}
-BULK_WEIGHT = 5  # those that send bills and news have more to lose than those that wait for codes
+AIMED = 0.75  # of the kills of a worker wait until one has attempts under way
 # What a provider may do wrong, by its kind.
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "sms-first": [
@@ -119,13 +120,13 @@ class Strikes:
         kind = self.chance.choices(list(KILLS), list(KILLS.values()))[0]
         ground = self.ground
         if kind == "a worker":
-            living = sorted(ground.workers(), key=_is_bulk)
-            if not living:
+            command = self._wait_for_sending() if self.chance.random() < AIMED else None
+            living = sorted(ground.workers())
+            busy = [pid for pid in living if _parent(pid) == command and _is_bulk(pid)] or living
+            if not busy:
                 return False
-            pid = self.chance.choices(living, [BULK_WEIGHT if _is_bulk(pid) else 1 for pid in living])[0]
-            under_way = self._under_way()
-            hit = kill(pid)
-            self.in_flight += hit and under_way
+            hit = kill(self.chance.choice(busy))
+            self.in_flight += hit and busy is not living
         else:
             command = self.chance.choice(ground.operators)
             workers = [pid for pid in ground.workers() if _parent(pid) == command.pid]
@@ -137,13 +138,21 @@ class Strikes:
         self.kills[kind] += hit
         return bool(hit)
 
-    def _under_way(self) -> bool:
-        try:
-            with self.ground.connect() as connection:
-                row = connection.execute("SELECT 1 FROM notifications_delivery WHERE state = 1 LIMIT 1")
-                return row.fetchone() is not None
-        except psycopg.OperationalError:
-            return False
+    def _wait_for_sending(self) -> int | None:
+        """A command whose worker has attempts under way, a little later; None when there is none for long."""
+        until = time.monotonic() + 4.0
+        while time.monotonic() < until:
+            with contextlib.suppress(psycopg.OperationalError), self.ground.connect() as connection:
+                rows = connection.execute(
+                    """SELECT DISTINCT split_part(worker, '-', -2)::int FROM notifications_delivery
+                        WHERE state = 1 AND provider IS NOT NULL"""
+                ).fetchall()
+                commands = {process.pid for process in self.ground.operators if process.poll() is None}
+                if busy := sorted(commands & {pid for (pid,) in rows}):
+                    time.sleep(self.chance.uniform(0.0, 0.3))
+                    return self.chance.choice(busy)
+            time.sleep(0.05)
+        return None
 
     def _end_session(self) -> bool:
         try:

@@ -1,11 +1,13 @@
 """`python -m tests.faults.run --kills N --seed S`: kill workers, coordinators and the database at random moments of
-bill runs, recover as an operator would, and compare each with a run that was never disturbed. Exit 1 when one differs.
+bill runs, recover as an operator would, and compare each with a run that was never disturbed; then the same for the
+delivery of messages (delivery.py). Exit 1 when anything differs.
 """
 
 import argparse
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -26,6 +28,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
     parser.add_argument("--accounts", type=int, default=3000)
+    parser.add_argument("--delivery-kills", type=int, default=200, help="0: the bill run alone")
     arguments = parser.parse_args()
     seed = random.SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
     started = time.monotonic()
@@ -39,6 +42,9 @@ def main() -> int:
         ground.close()
     if bad:
         print(f"{bad} findings. Again: python -m tests.faults.run --kills {arguments.kills} --seed {seed}")
+    if arguments.delivery_kills:  # in a process of its own: Django knows one database
+        command = [sys.executable, "-m", "tests.faults.delivery", "--kills", str(arguments.delivery_kills)]
+        bad += subprocess.run([*command, "--seed", str(seed)], check=False).returncode
     return 1 if bad else 0
 
 

@@ -12,7 +12,20 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.fault
 def test_after_25_kills_the_books_are_those_of_an_undisturbed_run() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.run", "--kills", "25", "--seed", "2611", "--accounts", "900"],
+        [
+            *(
+                sys.executable,
+                "-m",
+                "tests.faults.run",
+                "--kills",
+                "25",
+                "--seed",
+                "2611",
+                "--accounts",
+                "900",
+            ),
+            *("--delivery-kills", "0"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
