@@ -28,11 +28,11 @@ DAMAGE = {
     "an attempt that nobody settled": (
         "UPDATE notifications_delivery SET state = 7, settled_at = NULL WHERE (period, kind, ref, channel, attempt) ="
         " (SELECT period, kind, ref, channel, attempt FROM notifications_delivery"
-        " WHERE state = 6 AND provider IS NOT NULL LIMIT 1)",
+        " WHERE state = 2 AND provider IS NOT NULL LIMIT 1)",
         "no attempt is left under way or in doubt",
     ),
     "a message parked at once": (
-        f"UPDATE notifications_message SET state = 11 WHERE {_ONE.format(state=5)}",
+        f"UPDATE notifications_message SET state = 11 WHERE {_ONE.format(state=3)}",
         "a message is parked only after six attempts",
     ),
     "a delivered message that is called failed": (
@@ -43,9 +43,8 @@ DAMAGE = {
         "DELETE FROM notifications_reach WHERE ref = (SELECT min(ref) FROM notifications_reach)",
         "a bill is reached when an attempt was delivered, and only then",
     ),
-    "an attempt that is missing": (
-        "DELETE FROM notifications_delivery WHERE (period, kind, ref, channel) = (SELECT period, kind, ref, channel"
-        " FROM notifications_delivery WHERE attempt = 2 LIMIT 1) AND attempt = 1",
+    "first attempts that are missing": (
+        "UPDATE notifications_delivery SET attempt = attempt + 7 WHERE attempt = 1 AND channel = 1",
         "attempts are numbered from 1 without a gap",
     ),
     "a reason that is missing": (
