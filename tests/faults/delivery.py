@@ -128,7 +128,7 @@ def _round(
     with ground.connect() as connection:
         books, witness = read_books(connection, feed.asked), peers.witness()
         done = _result(ground, strikes, books, witness)
-        done.findings += books_.broken(connection)
+        done.findings += books_.broken(connection, set_back=strikes.set_back)
         done.findings += books_.different(books, witness)
         if (count := _product_count(books)) != done.counted:
             done.findings.append(f"the product counts {count} possible duplicates; there are {done.counted}")

@@ -66,8 +66,8 @@ class Witness:
 class WitnessSmsc(smsc.Smsc):
     """An SMSC that remembers each text with its number, its receipt, and the processes that sent and heard."""
 
-    def __init__(self, *, owner: Callable[[int], int]) -> None:
-        super().__init__(faults=SmscFaults(**_ALWAYS["sms-first"]), keep=True)
+    def __init__(self, *, owner: Callable[[int], int], faults: SmscFaults) -> None:
+        super().__init__(faults=faults, keep=True)
         self._owner = owner  # client port -> process
         self._owners: dict[int, int] = {}
         self._number, self._sender = 0, 0
@@ -188,15 +188,16 @@ class Peers:
         *,
         entries: list[dict[str, Any]],
         file: Path,
+        usual: dict[str, dict[str, Any]],
     ) -> None:
         self.first, self.second, self.mails, self.whatsapp = first, second, mails, whatsapp
-        self._entries, self._file = entries, file
+        self._entries, self._file, self._usual = entries, file, usual
         self._silent: set[str] = set()
         self._most_in_a_second: dict[str, int] = {}
 
     def misbehave(self, provider: str, **faults: Any) -> None:
         """From now on the provider does these wrong, and no others; without any it works well."""
-        given = _ALWAYS[provider] | faults
+        given = self._usual[provider] | faults
         if given.get("missing_share"):
             self._silent.add(provider)
         if provider == "sms-first":
@@ -208,7 +209,7 @@ class Peers:
 
     def behave(self) -> None:
         """All of them work well again."""
-        for provider in _ALWAYS:
+        for provider in self._usual:
             self.misbehave(provider)
 
     def name(self, *, is_limited: bool) -> None:
@@ -289,9 +290,9 @@ def peers(folder: Path, *, site_url: str, owner: Callable[[int], int], hex_ids: 
     templates = folder / "templates.json"
     templates.write_text(json.dumps(registrations(site_url), ensure_ascii=False), "utf-8")
     secret, token = secrets.token_urlsafe(24), secrets.token_urlsafe(16)
-    _ALWAYS["sms-first"]["hex_ids"] = hex_ids
+    usual = _ALWAYS | {"sms-first": {**_ALWAYS["sms-first"], "hex_ids": hex_ids}}
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(WitnessSmsc(owner=owner))
+        first = stack.enter_context(WitnessSmsc(owner=owner, faults=SmscFaults(**usual["sms-first"])))
         mails = stack.enter_context(WitnessMailbox(folder / "mail"))
         second = stack.enter_context(
             http_sms.running(
@@ -300,7 +301,7 @@ def peers(folder: Path, *, site_url: str, owner: Callable[[int], int], hex_ids: 
                 secret=secret,
                 log=folder / "sms-second.jsonl",
                 callback_url=f"{site_url}/hooks/sms/sms-second",
-                faults=HttpFaults(**_ALWAYS["sms-second"]),
+                faults=HttpFaults(**usual["sms-second"]),
             )
         )
         whatsapp = stack.enter_context(
@@ -312,7 +313,7 @@ def peers(folder: Path, *, site_url: str, owner: Callable[[int], int], hex_ids: 
                 templates=templates,
                 log=folder / "whatsapp.jsonl",
                 callback_url=f"{site_url}/hooks/whatsapp/whatsapp",
-                faults=HttpFaults(**_ALWAYS["whatsapp"]),
+                faults=HttpFaults(**usual["whatsapp"]),
             )
         )
         account = {"host": HOST, "port": first.port, "system_id": "tayyar", "password": "simulated"}
@@ -370,6 +371,8 @@ def peers(folder: Path, *, site_url: str, owner: Callable[[int], int], hex_ids: 
             }
             for code, (channel, gateway, options) in entries.items()
         ]
-        found = Peers(first, second, mails, whatsapp, entries=listed, file=folder / "providers.yaml")
+        found = Peers(
+            first, second, mails, whatsapp, entries=listed, file=folder / "providers.yaml", usual=usual
+        )
         found.name(is_limited=True)
         yield found

@@ -82,6 +82,7 @@ class Strikes:
         self.ground, self.peers, self.chance = ground, peers, chance
         self.kills: Counter[str] = Counter()
         self.disturbed: Counter[str] = Counter()
+        self.set_back = dt.timedelta(0)
         self.in_flight = 0  # kills of a worker while attempts were under way
 
     def disturb(self, kind: str | None = None) -> None:
@@ -100,6 +101,7 @@ class Strikes:
             ground.move_clock(chance.choice((3, 25, 75, 75, 150, 300)) * MINUTE)
         elif kind == "clock back an hour":
             ground.move_clock(-60 * MINUTE)
+            self.set_back += 60 * MINUTE
         elif kind == "server killed":
             ground.kill_server(backends=chance.random() < 0.5)
             time.sleep(chance.uniform(0.0, 1.0))
@@ -120,9 +122,9 @@ class Strikes:
         kind = self.chance.choices(list(KILLS), list(KILLS.values()))[0]
         ground = self.ground
         if kind == "a worker":
-            command = self._wait_for_sending() if self.chance.random() < AIMED else None
+            aimed = self._wait_for_sending() if self.chance.random() < AIMED else None
             living = sorted(ground.workers())
-            busy = [pid for pid in living if _parent(pid) == command and _is_bulk(pid)] or living
+            busy = [pid for pid in living if _parent(pid) == aimed and _is_bulk(pid)] or living
             if not busy:
                 return False
             hit = kill(self.chance.choice(busy))
