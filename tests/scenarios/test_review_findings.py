@@ -22,6 +22,7 @@ from tests.scenarios.messages import (
     WHATSAPP,
     Scripted,
     account_of,
+    contact_point,
     deliver,
     facts,
     message_of,
@@ -338,3 +339,12 @@ def test_a_provider_that_is_only_away_is_waited_for():
     queue_bills(1)
     assert deliver(provider("sms", SMS, Scripted())) == {}
     assert message_of(1).channel == WHATSAPP and states() == {"QUEUED": 1}
+
+
+def test_a_notice_that_nobody_prints_fails_in_sight_instead_of_waiting_for_paper():
+    settle_people(1, [])
+    services.queue_message(kind=MessageKind.FINAL_NOTICE, account_id=account_of(1), facts={}, now=NOW)
+    assert states() == {"FAILED": 1}
+    ContactPoint.objects.bulk_create([contact_point(account_of(1), SMS, "+966500000001")])
+    services.replan_account(account_id=account_of(1), now=NOW)
+    assert states() == {"QUEUED": 1} and Message.objects.get().channel == SMS

@@ -121,9 +121,14 @@ def available(mask: int, *, by_post: bool = True) -> int:
     return mask | by_post << Channel.PAPER | (1 << Channel.CALL if phone else 0)
 
 
+def by_post(kind: int, recipient: int) -> bool:
+    """Whether paper can be a step: bills alone are printed, and of a delegate no postal address is known."""
+    return kind in BILL_KINDS and recipient == 0
+
+
 def next_step(plan: Plan, mask: int, *, after: int = -1, by_post: bool = True, used: int = 0) -> int | None:
-    """The index of the first step behind `after` that can be tried; None at the plan's end. Not `by_post` for a
-    delegate, of whom no postal address is known. `used`: channels, as bits, to pass over."""
+    """The index of the first step behind `after` that can be tried; None at the plan's end. Not `by_post` where
+    nothing can be printed. `used`: channels, as bits, to pass over."""
     usable = available(mask, by_post=by_post) & ~used
     return next((i for i in range(after + 1, len(plan)) if usable >> plan[i].channel & 1), None)
 

@@ -28,7 +28,7 @@ from tayyar.notifications import people, walk
 from tayyar.notifications.kinds import SPECS, Lane, MessageKind
 from tayyar.notifications.models import Message, MessageBatch, MessageState, Payload
 from tayyar.notifications.payloads import seal_facts
-from tayyar.notifications.plans import NO_WISH, Plan, next_step
+from tayyar.notifications.plans import NO_WISH, Plan, by_post, next_step
 
 WAKE = "tayyar_urgent"  # the PostgreSQL channel on which workers hear that somebody waits
 S = MessageState
@@ -248,7 +248,8 @@ def _first(cursor: Any, kind: int, account_id: int, recipient: int, now: dt.date
     """How a message begins; None when all its ways are excluded."""
     wish = people.wishes_of(cursor, [account_id]).get(account_id, NO_WISH)
     mask = people.masks_of(cursor, [(account_id, recipient)]).get((account_id, recipient), 0)
-    return _begin(people.delivery_rules().plan(kind, wish), mask, recipient, now)
+    plan = people.delivery_rules().plan(kind, wish)
+    return _begin(plan, mask, by_post(kind, recipient), now)
 
 
 class _Begin(NamedTuple):
@@ -260,10 +261,10 @@ class _Begin(NamedTuple):
     state: MessageState
 
 
-def _begin(plan: Plan, mask: int, recipient: int, now: dt.datetime, used: int = 0) -> _Begin | None:
+def _begin(plan: Plan, mask: int, on_paper: bool, now: dt.datetime, used: int = 0) -> _Begin | None:
     if not plan:
         return None
-    found = next_step(plan, mask, by_post=recipient == 0, used=used)
+    found = next_step(plan, mask, by_post=on_paper, used=used)
     if found is None:
         return _Begin(len(plan) - 1, plan[-1].channel, None, S.EXPIRED if used else S.FAILED)
     return _Begin(found, plan[found].channel, walk.given_up_at(plan[found], now), S.QUEUED)
@@ -288,7 +289,7 @@ def _plan(
     off: list[tuple[int, int]] = []
     for ref, recipient, account in rows:
         plan, mask = plans.plan(kind, wishes.get(account, NO_WISH)), masks.get((account, recipient), 0)
-        begin = _begin(plan, mask, recipient, now, used.get((ref, recipient), 0))
+        begin = _begin(plan, mask, by_post(kind, recipient), now, used.get((ref, recipient), 0))
         if begin is None:
             off.append((ref, recipient))
         else:

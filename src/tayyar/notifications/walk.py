@@ -14,7 +14,7 @@ from tayyar.customers.models import Channel
 from tayyar.notifications import people, rules
 from tayyar.notifications.kinds import BILL_KINDS
 from tayyar.notifications.models import MessageBatch, MessageState
-from tayyar.notifications.plans import NO_WISH, Step, next_step
+from tayyar.notifications.plans import NO_WISH, Step, by_post, next_step
 from tayyar.notifications.proof import SEEN
 
 S = MessageState
@@ -127,7 +127,7 @@ def _choose(
     for ref, recipient, account, number, is_single in rows:
         plan = plans.plan(kind, wishes[account]) if account in wishes else plans.plan(kind)
         mask = masks.get((account, recipient), 0)
-        step = next_step(plan, mask, after=number, by_post=recipient == 0)
+        step = next_step(plan, mask, after=number, by_post=by_post(kind, recipient))
         to_whom, proven = reached.get(ref, (None, None))
         if is_single or is_stopped or step is None or to_whom == recipient:
             ends[ref, recipient] = proven if to_whom == recipient else None
