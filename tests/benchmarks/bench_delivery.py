@@ -352,14 +352,14 @@ def _grow(period: Any, rows: int) -> None:
             cursor.execute(
                 """INSERT INTO notifications_message
                           (period, kind, ref, recipient, account_id, language, channel, state, created_at)
-                   SELECT %(month)s, 1, (SELECT coalesce(max(ref), 0) FROM notifications_message WHERE period = %(month)s)
-                          + n, 0, 100000001 + n %% 9000000, 1, 1, 3, now() FROM generate_series(1, %(count)s) n""",
+                   SELECT %(month)s, 1, n + (SELECT coalesce(max(ref), 0) FROM notifications_message
+                                              WHERE period = %(month)s), 0, 100000001 + n %% 9000000, 1, 1, 3, now() FROM generate_series(1, %(count)s) n""",
                 values,
             )
             cursor.execute(
                 """INSERT INTO notifications_delivery
-                          (period, kind, ref, recipient, channel, attempt, state, account_id, contact_point_id, provider,
-                           worker, claimed_at, settled_at, provider_ref)
+                          (period, kind, ref, recipient, channel, attempt, state, account_id, contact_point_id,
+                           provider, worker, claimed_at, settled_at, provider_ref)
                    SELECT m.period, 1, m.ref, 0, 1, 1, 3, m.account_id, 1, 1, 'old', now(), now(), 'old' || m.ref
                      FROM notifications_message m WHERE m.period = %(month)s
                    ON CONFLICT DO NOTHING""",

@@ -11,7 +11,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "delivery_open": "افتح صفحة الإرسال",
         "reach_title": "وصول فواتير {month}",
         "reach_open": "افتح صفحة الوصول",
-        "reach_truth": "وصل {reached} من {bills} من الفواتير، و{under_way} في الطريق، و{by_hand} تنتظر مكالمة أو ورقًا، و{at_end} انتهت خطتها",
+        "reach_truth": "وصل {reached} من {bills} من الفواتير، و{under_way} في الطريق، و"
+        "{by_hand} تنتظر مكالمة أو ورقًا، و{at_end} انتهت خطتها",
         "reach_truth_more": "تنتظر من ينظر فيها: {parked}، ألغيت: {cancelled}",
         "reach_merged": "منها {merged} ذكرت في رسالة فاتورة أخرى.",
         "reach_none": "لم تجهز رسائل لفواتير {month} بعد. شغل الإصدار أولا.",
@@ -167,7 +168,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "delivery_open": "Open the sending page",
         "reach_title": "Reach of the bills of {month}",
         "reach_open": "Open the reach page",
-        "reach_truth": "{reached} of {bills} bills reached, {under_way} under way, {by_hand} waiting for a call or paper, {at_end} at the end of their plan",
+        "reach_truth": "{reached} of {bills} bills reached, {under_way} under way, "
+        "{by_hand} waiting for a call or paper, {at_end} at the end of their plan",
         "reach_truth_more": "Waiting for someone to look: {parked}; cancelled: {cancelled}",
         "reach_merged": "{merged} of them were told in the message of another bill.",
         "reach_none": "No messages are ready for the bills of {month} yet. Start the run first.",
@@ -323,7 +325,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "delivery_open": "Ouvrir la page d’envoi",
         "reach_title": "Factures parvenues, {month}",
         "reach_open": "Ouvrir la page des factures parvenues",
-        "reach_truth": "{reached} factures parvenues sur {bills}, {under_way} en chemin, {by_hand} attendent un appel ou le papier, {at_end} au bout de leur plan",
+        "reach_truth": "{reached} factures parvenues sur {bills}, {under_way} en chemin, "
+        "{by_hand} attendent un appel ou le papier, {at_end} au bout de leur plan",
         "reach_truth_more": "En attente d’un regard : {parked} ; annulées : {cancelled}",
         "reach_merged": "Dont {merged} dites dans le message d’une autre facture.",
         "reach_none": "Aucun message n’est prêt pour les factures de {month}. Lancez d’abord l’émission.",
