@@ -353,7 +353,9 @@ def _grow(period: Any, rows: int) -> None:
                 """INSERT INTO notifications_message
                           (period, kind, ref, recipient, account_id, language, channel, state, created_at)
                    SELECT %(month)s, 1, n + (SELECT coalesce(max(ref), 0) FROM notifications_message
-                                              WHERE period = %(month)s), 0, 100000001 + n %% 9000000, 1, 1, 3, now() FROM generate_series(1, %(count)s) n""",
+                                              WHERE period = %(month)s),
+                          0, 100000001 + n %% 9000000, 1, 1, 3, now()
+                     FROM generate_series(1, %(count)s) n""",
                 values,
             )
             cursor.execute(
