@@ -91,11 +91,10 @@ class WitnessSmsc(smsc.Smsc):
         most = first = within = 0
         for place, (_, after, count) in enumerate(self.arrivals):
             within += count
-            while self.arrivals[first][0] <= after - 1:
+            while first <= place and self.arrivals[first][0] <= after - 1:
                 within -= self.arrivals[first][2]
                 first += 1
             most = max(most, within)
-            assert first <= place
         return most
 
     def submits(self, session: Any, pdus: list[tuple[int, bytes]], now: float) -> list[bytes]:
