@@ -166,10 +166,11 @@ class DeliveryGround(Ground):
         """What a command said; a traceback that is not about a lost database is a finding."""
         said = self._logs[process.pid].read_text(errors="replace")
         for part in said.split("Traceback (most recent call last)")[1:]:
-            lines = [line for line in part.splitlines() if line and not line.startswith((" ", "\t"))]
-            last = next((line for line in lines if "Error" in line or "Exception" in line), "")
             if not any(words in part for words in _OURS):
-                self.found(f"a worker told of an error of its own: {last}\n{part[-1500:]}")
+                lines = [line for line in part.splitlines() if line and not line[0].isspace()]
+                error = next((line for line in lines if "Error" in line or "Exception" in line), "")
+                if not any(error in text for text in self.findings):
+                    self.found(f"a worker told of an error of its own: {error}\n{part[-1500:]}")
         return said
 
     def found(self, text: str) -> None:

@@ -298,6 +298,16 @@ def test_an_attempt_in_doubt_is_not_proven_by_what_may_be_the_receipt_of_one_tha
     assert settle_early(now=later + HOUR) == 0 and states() == {"SENT": 1, "IN_DOUBT": 1}
 
 
+def test_nor_is_it_when_the_clock_was_set_back_between_them():
+    told(2)
+    ContactPoint.objects.filter(account_id=account_of(2)).delete()
+    contact_point(account_of(2), SMS, address_of(1, SMS)).save()
+    answer(claim(limit=1), Outcome.IN_DOUBT)
+    answer(claim(now=NOW + HOUR), Outcome.IN_DOUBT, now=NOW + HOUR)
+    say(SMS, Receipt(T.DELIVERED, provider_ref="lost name", address=address_of(1, SMS)), now=NOW + MINUTE)
+    assert settle_early(now=NOW + HOUR) == 0 and states() == {"IN_DOUBT": 2}
+
+
 @pytest.mark.parametrize(("answered", "receipted"), [("93FEB0DFCC", "635633197004"), ("2587", "A1B")])
 def test_a_receipt_whose_name_is_spelled_in_another_base_finds_its_attempt_by_the_address(
     answered, receipted

@@ -92,8 +92,9 @@ def _other_bases(provider_ref: str) -> list[str]:
     return others
 
 
-# Rivals: attempts at other messages to this address whose answer is unknown, too, because it is still to come or was
-# given up. The receipt may be theirs.
+# Rivals: attempts at other messages to this address whose name at the provider is unknown, too, because the answer is
+# still to come or never came. The receipt may be theirs. Clocks are set back at times, so that one which seems to have
+# begun after the receipt is a rival all the same.
 _IN_DOUBT = """
     SELECT r.id, d.period, d.kind, d.ref, d.recipient, d.channel, d.attempt
       FROM unnest(%(ids)s::bigint[], %(hashes)s::bytea[], %(came_ats)s::timestamptz[]) AS r (id, address_hash, came_at)
@@ -107,6 +108,6 @@ _IN_DOUBT = """
              JOIN notifications_delivery e ON e.period = m.period AND e.kind = m.kind AND e.ref = m.ref
                                           AND e.recipient = m.recipient AND e.contact_point_id = o.id
             WHERE o.address_hash = r.address_hash AND e.provider = %(provider)s
-              AND e.state IN (1, 6) AND e.provider_ref = '' AND e.claimed_at <= r.came_at
+              AND e.state IN (1, 6, 7) AND e.provider_ref = '' AND e.claimed_at > r.came_at - interval '8 days'
               AND (e.period, e.kind, e.ref, e.recipient) <> (d.period, d.kind, d.ref, d.recipient))
 """
