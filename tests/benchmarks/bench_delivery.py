@@ -134,9 +134,10 @@ def until(reached: Any, *, seconds: float = 600, every: float = 0.1) -> None:
 
 
 def sms(accounts: int, processes: int) -> dict[str, Any]:
-    """Messages per second, first submission to last confirmed receipt, against the raw loops on the same SMSC.
+    """Messages per second from claim to stored receipt, against the raw loops on the same SMSC.
 
-    A receipt is confirmed to the SMSC once it is stored, so nothing is asked of the database meanwhile.
+    Measured from the moment that a tenth is submitted, when all workers run, to the last confirmed receipt: a receipt
+    is confirmed to the SMSC once it is stored, so nothing is asked of the database meanwhile.
     """
     from tests.benchmarks.raw_smpp import bare_floor, raw_loop
 
@@ -153,20 +154,20 @@ def sms(accounts: int, processes: int) -> dict[str, Any]:
         floor = bare_floor(host="127.0.0.1", port=peer.port, messages=count, binds=BINDS, window=WINDOW)
         before = peer.stats()
         with workers(processes, lane="BULK"):
-            until(lambda: peer.stats()["submits"] > before["submits"], every=0.01)
-            began = time.monotonic()
-            until(lambda: peer.stats()["confirmed"] - before["confirmed"] >= count)
-            seconds = time.monotonic() - began
+            until(lambda: peer.stats().get("submits", 0) > before.get("submits", 0) + count // 10, every=0.01)
+            began, first = time.monotonic(), peer.stats().get("confirmed", 0)
+            until(lambda: peer.stats().get("confirmed", 0) - before.get("confirmed", 0) >= count)
+            rate = (before.get("confirmed", 0) + count - first) / (time.monotonic() - began)
             after = peer.stats()
         raw = statistics.median(result["per_second"] for result in raws)
         return {
             "messages": count,
             "delivered": delivered(period),
             "workers": processes,
-            "engine_per_second": round(count / seconds),
+            "engine_per_second": round(rate),
             "raw_per_second": [round(result["per_second"]) for result in raws],
             "floor_per_second": round(floor["per_second"]),
-            "engine_over_raw": round(count / seconds / raw, 3),
+            "engine_over_raw": round(rate / raw, 3),
             "smsc_cpu_us_per_message": round((after["cpu_seconds"] - before["cpu_seconds"]) / count * 1e6),
         }
 
@@ -174,7 +175,6 @@ def sms(accounts: int, processes: int) -> dict[str, Any]:
 def email(accounts: int, connections: int) -> dict[str, Any]:
     """Mails per second through one worker, against smtplib with as many connections and mails of the same length."""
     from tayyar.gateways.mailbox import process as mailbox
-    from tayyar.gateways.mailbox.reading import read_mails
 
     period = prepare(accounts)
     count = all_by(0, period)
@@ -188,7 +188,8 @@ def email(accounts: int, connections: int) -> dict[str, Any]:
             began, first = time.monotonic(), delivered(period, state="SENT")
             until(lambda: delivered(period, state="SENT") >= count, every=0.25)
             engine = (count - first) / (time.monotonic() - began)
-        sample = next(iter(read_mails(peer.folder))).as_bytes()
+        size = next((peer.folder / "new").iterdir()).stat().st_size
+        sample = b"Subject: raw\r\n\r\n" + b"x" * 76 + b"\r\n" + (b"y" * 76 + b"\r\n") * (size // 78 - 1)
         raws = [_smtplib(peer.port, sample, count, connections) for _ in range(3)]
     raw = statistics.median(raws)
     return {
@@ -228,8 +229,8 @@ def pace(permitted: int, processes: int) -> dict[str, Any]:
     with smsc.running(port=0) as peer:
         write_providers(smpp_entry(peer.port, permitted=permitted))
         with workers(processes, lane="BULK"):
-            until(lambda: peer.stats()["submits"] > permitted)  # the first second is for starting
-            before, began = peer.stats()["submits"], time.monotonic()
+            until(lambda: peer.stats().get("submits", 0) > permitted)  # the first second is for starting
+            before, began = peer.stats().get("submits", 0), time.monotonic()
             time.sleep(seconds)
             after, ended = peer.stats(), time.monotonic()
     return {
@@ -242,6 +243,8 @@ def pace(permitted: int, processes: int) -> dict[str, Any]:
 
 def codes(permitted: int, codes: int) -> dict[str, Any]:
     """One-time codes from their order to the provider's answer: with nothing else to do, and while bills are sent."""
+    period = prepare(max(10_000, permitted * 60))
+    all_by(1, period)
     from tayyar.core import clock
     from tayyar.customers.models import FIRST_ACCOUNT_ID
     from tayyar.gateways.smsc import process as smsc
@@ -249,8 +252,6 @@ def codes(permitted: int, codes: int) -> dict[str, Any]:
     from tayyar.notifications.kinds import MessageKind
     from tayyar.notifications.models import Delivery
 
-    period = prepare(max(10_000, permitted * 60))
-    all_by(1, period)
     facts = {"code": "123456", "minutes_text": "دقيقة"}
 
     def latencies() -> list[float]:
@@ -282,7 +283,7 @@ def codes(permitted: int, codes: int) -> dict[str, Any]:
             latencies()
             idle = latencies()
             with workers(2, lane="BULK"):
-                until(lambda: peer.stats()["submits"] > codes * 2 + permitted * 2)
+                until(lambda: peer.stats().get("submits", 0) > codes * 2 + permitted * 2)
                 busy = latencies()
     return {
         "permitted_per_second": permitted,
@@ -314,7 +315,7 @@ def history(accounts: int, millions: int) -> dict[str, Any]:
                 with workers(1, lane="BULK"):
                     until(lambda: peer.stats().get("confirmed", 0) > before, every=0.01)  # noqa: B023
                     began = time.monotonic()
-                    until(lambda: peer.stats()["confirmed"] - before >= count)  # noqa: B023
+                    until(lambda: peer.stats().get("confirmed", 0) - before >= count)  # noqa: B023
                     tries.append((time.monotonic() - began) / count * 1e6)
             rates[size] = statistics.median(tries)
     return {

@@ -281,7 +281,12 @@ class Engine:
         number, permitted = health.number_of(config.code), config.permitted_per_second
         share = (lambda: 1.0) if lane is Lane.URGENT else (lambda: self._give_way.share)
         pace = (
-            ProviderPace(number=number, permitted_per_second=permitted, slowdown=share)
+            ProviderPace(
+                number=number,
+                permitted_per_second=permitted,
+                slowdown=share,
+                is_urgent=lane is Lane.URGENT,
+            )
             if permitted
             else _Yielding(share)
         )

@@ -12,9 +12,10 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection
 
 SLICE_SECONDS = 0.005
-LEAD_SECONDS = (
-    0.010  # how far ahead a worker may reserve: what an urgent message waits at most behind bulk ones
-)
+LEAD_SECONDS = 0.010  # how far ahead a worker may reserve
+# Who is urgent may always reserve: the next free moment is theirs, just behind what others hold already. And they use
+# it when they are late for it: they are few, and what is left free of the permitted rate covers them.
+URGENT_LEAD_SECONDS = 5.0
 LATE_SECONDS = 0.008
 # Of the permitted rate this much is used, so that a slice sent some milliseconds late still fits into its second.
 USED_PERMILLE = 990
@@ -27,8 +28,15 @@ class ProviderPace:
     """The pace of one provider for one worker's thread. `slowdown()` is 1.0, or less while bulk sending gives way."""
 
     def __init__(
-        self, *, number: int, permitted_per_second: int, slowdown: Callable[[], float] = lambda: 1.0
+        self,
+        *,
+        number: int,
+        permitted_per_second: int,
+        slowdown: Callable[[], float] = lambda: 1.0,
+        is_urgent: bool = False,
     ) -> None:
+        self._lead = URGENT_LEAD_SECONDS if is_urgent else LEAD_SECONDS
+        self._late = URGENT_LEAD_SECONDS if is_urgent else LATE_SECONDS
         self.number, self.permitted, self.slowdown = number, permitted_per_second, slowdown
         self._granted, self._at, self._ask_at = 0, 0.0, 0.0
         self._prepared: Any = None
@@ -48,7 +56,7 @@ class ProviderPace:
             now = time.monotonic()
         if not self._granted or now < self._at:
             return 0
-        granted, late, self._granted = self._granted, now - self._at > LATE_SECONDS, 0
+        granted, late, self._granted = self._granted, now - self._at > self._late, 0
         return 0 if late else min(granted, wanted)
 
     def wait_seconds(self) -> float:
@@ -67,7 +75,7 @@ class ProviderPace:
                 {
                     "number": self.number,
                     "length": seconds,
-                    "lead": LEAD_SECONDS,
+                    "lead": self._lead,
                     "jump": _CLOCK_JUMP_SECONDS,
                 },
             )
