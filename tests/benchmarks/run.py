@@ -104,12 +104,55 @@ def pdf(_: int) -> list[tuple[str, str, str]]:
     return [(f"PDF: {key}", str(value), "") for key, value in bench_pdf.run(PDFS).items()]
 
 
+def delivery(_: int) -> list[tuple[str, str, str]]:
+    """Bills told: by SMS and e-mail against raw loops, the pace kept, a code that overtakes, a long history."""
+    module = "tests.benchmarks.bench_delivery"
+    sms = in_own_process(module, "sms", "60000", "2")
+    mail = in_own_process(module, "email", "20000", "4")
+    paces = [in_own_process(module, "pace", "1000", str(workers)) for workers in (1, 4)]
+    codes = in_own_process(module, "codes", "200", "200")
+    past = in_own_process(module, "history", "40000", "50")
+    return [
+        (
+            f"SMS, claim to stored receipt, {sms['workers']} workers",
+            f"{sms['engine_per_second']:,}/s",
+            f"raw asyncio loop {', '.join(f'{rate:,}' for rate in sms['raw_per_second'])}/s",
+        ),
+        ("SMS ÷ raw loop", f"{sms['engine_over_raw']:.2f}", ""),
+        (
+            f"e-mail, one worker, {mail['connections']} connections",
+            f"{mail['engine_per_second']:,}/s",
+            f"smtplib {', '.join(f'{rate:,}' for rate in mail['raw_per_second'])}/s",
+        ),
+        ("e-mail ÷ smtplib", f"{mail['engine_over_raw']:.2f}", ""),
+        *(
+            (
+                f"achieved ÷ permitted, {pace['permitted_per_second']:,}/s, {pace['workers']} workers",
+                f"{pace['achieved_over_permitted']:.3f}",
+                f"most in any second ÷ permitted {pace['most_in_a_second_over_permitted']:.3f}",
+            )
+            for pace in paces
+        ),
+        (
+            "one-time code p99 during a bulk send ÷ idle",
+            f"{codes['busy_p99_over_idle_p99']:.2f}",
+            f"{codes['busy_p99_ms']} ms ÷ {codes['idle_p99_ms']} ms",
+        ),
+        (
+            "cost of a message, 50 million old rows ÷ 1 million",
+            f"{past['many_over_few']:.2f}",
+            ", ".join(f"{size}: {cost} µs" for size, cost in past["microseconds_per_message"].items()),
+        ),
+    ]
+
+
 BENCHES: dict[str, Callable[[int], list[tuple[str, str, str]]]] = {
     "billrun": bill_run,
     "thirteen": lambda accounts: thirteen(min(accounts, THIRTEEN_ACCOUNTS)),
     "kernel": kernel,
     "import": imports,
     "pdf": pdf,
+    "delivery": delivery,
 }
 
 
