@@ -379,8 +379,14 @@ def _grow(period: Any, rows: int) -> None:
 
 def main() -> int:
     """Run one of them."""
+    from tayyar.core import postgres
+
     name, *numbers = sys.argv[1:]
-    print(json.dumps(globals()[name](*map(int, numbers))))
+    try:
+        result = globals()[name](*map(int, numbers))
+    finally:
+        postgres.stop()
+    print(json.dumps(result))
     return 0
 
 
