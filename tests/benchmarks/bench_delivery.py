@@ -385,7 +385,7 @@ def main() -> int:
     try:
         result = globals()[name](*map(int, numbers))
     finally:
-        postgres.stop()
+        postgres.stop(immediate=True)
     print(json.dumps(result))
     return 0
 
