@@ -21,7 +21,7 @@ from tayyar.core import clock
 PERIOD = HISTORY  # the month whose bills are delivered
 COMMANDS = 2
 # In a traceback: the database went away as a worker began, or its command was killed as it started the worker.
-_OURS = ("OperationalError", "InterfaceError", "EOFError: Ran out of input")
+_OURS = ("OperationalError", "InterfaceError", "errors.AdminShutdown", "EOFError: Ran out of input")
 # Which contact points account 1, 2, ... has; the last of these eight has none.
 _CHANNELS = (
     ("SMS",), ("SMS", "EMAIL"), ("EMAIL",), ("SMS", "WHATSAPP"), ("WHATSAPP", "EMAIL"), ("SMS",),
