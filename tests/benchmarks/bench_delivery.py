@@ -283,7 +283,7 @@ def codes(permitted: int, codes: int) -> dict[str, Any]:
             latencies()
             idle = latencies()
             with workers(2, lane="BULK"):
-                until(lambda: peer.stats().get("submits", 0) > codes * 2 + permitted * 2)
+                until(lambda: peer.stats().get("submits", 0) > codes * 2 + permitted * 3)
                 busy = latencies()
     return {
         "permitted_per_second": permitted,

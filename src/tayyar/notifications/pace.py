@@ -16,6 +16,7 @@ LEAD_SECONDS = 0.010  # how far ahead a worker may reserve
 # Who is urgent may always reserve: the next free moment is theirs, just behind what others hold already. And they use
 # it when they are late for it: they are few, and what is left free of the permitted rate covers them.
 URGENT_LEAD_SECONDS = 5.0
+URGENT_SLICE_SECONDS = 0.1  # taken in one go, used message by message as their moments come
 LATE_SECONDS = 0.008
 # Of the permitted rate this much is used, so that a slice sent some milliseconds late still fits into its second.
 USED_PERMILLE = 990
@@ -35,6 +36,7 @@ class ProviderPace:
         slowdown: Callable[[], float] = lambda: 1.0,
         is_urgent: bool = False,
     ) -> None:
+        self._is_urgent, self._interval = is_urgent, 0.0
         self._lead = URGENT_LEAD_SECONDS if is_urgent else LEAD_SECONDS
         self._late = URGENT_LEAD_SECONDS if is_urgent else LATE_SECONDS
         self.number, self.permitted, self.slowdown = number, permitted_per_second, slowdown
@@ -56,15 +58,25 @@ class ProviderPace:
             now = time.monotonic()
         if not self._granted or now < self._at:
             return 0
-        granted, late, self._granted = self._granted, now - self._at > self._late, 0
-        return 0 if late else min(granted, wanted)
+        if now - self._at > self._late:
+            self._granted = 0
+            return 0
+        due = min(
+            self._granted, wanted, int((now - self._at) / self._interval) + 1 if self._interval else wanted
+        )
+        self._granted -= due
+        self._at += due * self._interval
+        if not self._interval:
+            self._granted = 0
+        return due
 
     def wait_seconds(self) -> float:
         """How long to wait before asking again."""
         return max(0.0, (self._at if self._granted else self._ask_at) - time.monotonic())
 
     def _reserve(self, wanted: int) -> None:
-        count = max(1, min(wanted, int(self.permitted * SLICE_SECONDS)))
+        slice_seconds = URGENT_SLICE_SECONDS if self._is_urgent else SLICE_SECONDS
+        count = max(1, min(wanted, int(self.permitted * slice_seconds)))
         seconds = count / (self.permitted * USED_PERMILLE / 1000 * self.slowdown())
         with connection.cursor() as cursor:
             if connection.connection is not self._prepared:  # also after a reconnection
@@ -85,6 +97,7 @@ class ProviderPace:
             self._ask_at = asked + LEAD_SECONDS / 2
         else:
             self._granted, self._at = count, asked + float(row[0]) - seconds
+            self._interval = seconds / count if self._is_urgent else 0.0
 
 
 # Conditions and values are worked out again once a worker that came first has let go of the row, clock included.

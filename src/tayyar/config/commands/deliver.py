@@ -21,6 +21,7 @@ from tayyar.core.progress import progress
 _MOST_RESTARTS = 5  # within _RESTARTS_SECONDS: workers that keep ending need a person
 _RESTARTS_SECONDS = 600
 _BULK_NICENESS = 5  # bulk sending gives way to whoever waits, on the processor as well
+_SWITCH_SECONDS = 0.0005  # a thread whose moment of sending has come must not wait for one that words messages
 LANES = ("URGENT", "SERVICE", "BULK")
 
 
@@ -169,6 +170,7 @@ def _work(pipe: "Connection[Any, Any]", name: str, once: bool, lane: str | None)
         signal.signal(number, lambda number, _: stopped.append(number))
     if lane != "URGENT":
         os.nice(_BULK_NICENESS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
     from tayyar.config.cli import prepare_database
 
