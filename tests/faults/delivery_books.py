@@ -105,6 +105,7 @@ class Books:
     messages: dict[MessageName, int]  # -> place
     marked: list[tuple[int, str]]  # place, channel
     asked: dict[MessageName, str]
+    kept: set[str]  # the providers' names in receipts that fitted no attempt
 
     def message_of(self, text: SmsTaken) -> MessageName | None:
         """Which message a text is."""
@@ -145,7 +146,8 @@ def read_books(connection: Connection, asked: dict[MessageName, str]) -> Books:
             "SELECT account_id, channel FROM customers_contactpoint WHERE mark <> '' OR NOT is_active"
         )
     ]
-    return Books(attempts, messages, marked, asked)
+    kept = {name for (name,) in connection.execute("SELECT provider_ref FROM notifications_earlyreceipt")}
+    return Books(attempts, messages, marked, asked, kept)
 
 
 def received(books: Books, witness: Witness) -> Counter[tuple[MessageName, str]]:
@@ -226,6 +228,13 @@ def _receipts_are_stored(books: Books, witness: Witness) -> list[str]:
         and (number := _number(a.provider_ref, receipts)) in receipts
         and receipts[number] is not None
         and (receipts[number] == "000") != (a.state in PROVEN)
+    ]
+    named = {_number(name, receipts) for name in (*(a.provider_ref for a in books.attempts), *books.kept)}
+    proven = {a.message for a in books.attempts if a.state in PROVEN}
+    found += [
+        f"{text} is nowhere"
+        for text in witness.texts
+        if text.receipt == "000" and text.number not in named and books.message_of(text) not in proven
     ]
     states = {(a.provider, a.key): a for a in books.attempts}
     for provider, key in witness.attempts:

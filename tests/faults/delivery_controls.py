@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from tests.faults import delivery_books as books_
-from tests.faults.delivery_books import FAILED, PROVEN, SENT, Attempt, Books
+from tests.faults.delivery_books import EXPIRED, FAILED, PROVEN, SENT, Attempt, Books
 from tests.faults.delivery_ground import is_nobody
 from tests.faults.delivery_peers import Witness
 
@@ -111,6 +111,11 @@ def _receipt_not_stored(books: Books, witness: Witness) -> Damaged:
     ), witness
 
 
+def _receipt_forgotten(books: Books, witness: Witness) -> Damaged:
+    attempt = _first(books, lambda a: _by_smsc(a) and a.state in PROVEN)
+    return _other_state(books, attempt, state=EXPIRED, provider_ref=""), witness
+
+
 def _false_proof(books: Books, witness: Witness) -> Damaged:
     return _other_state(books, _first(books, lambda a: a.provider == "mail"), state=3), witness
 
@@ -131,6 +136,7 @@ DISAGREEMENTS: dict[str, tuple[Callable[[Books, Witness], Damaged], str]] = {
     "a text sent seven times more": (_text_twice, "each attempt was handed over once at most"),
     "a duplicate that nobody counted": (_text_twice, "real duplicates are among those counted as possible"),
     "a receipt that was lost": (_receipt_not_stored, "every receipt is in the books"),
+    "a receipt that was forgotten": (_receipt_forgotten, "every receipt is in the books"),
     "a proof without a receipt": (_false_proof, "every proof in the books is true"),
     "a proof by another's receipt": (_another_text, "every proof in the books is true"),
     "a good number that is marked": (
