@@ -38,7 +38,7 @@ class Site:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site(django_db_setup: None, django_db_blocker: object) -> Iterator[Site]:
     """400 accounts with readings of three months, two of them billed; a manager and a reader."""
     from django.contrib.auth.models import User
@@ -86,7 +86,7 @@ def _empty() -> None:
     cast.empty_big_tables()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def session(chromium: Browser, site: Site) -> StorageState:
     """The manager's session, so that not every test signs in."""
     context = chromium.new_context()

@@ -181,6 +181,7 @@ def test_the_run_page_leads_to_sending_and_that_to_reach(desk: Page, sent: Site)
     shown, bills = figures(), reach_summary(PERIOD).bills
     truth = (
         f"{shown['REACHED']} of {bills} bills reached, {shown['UNDER_WAY']} under way, "
+        f"{shown['BY_HAND']} waiting for a call or paper, "
         f"{shown['AT_END']} at the end of their plan"
     )
     assert desk.locator(".truth").inner_text() == truth

@@ -21,7 +21,9 @@ from tayyar.core.progress import progress
 _MOST_RESTARTS = 5  # within _RESTARTS_SECONDS: workers that keep ending need a person
 _RESTARTS_SECONDS = 600
 _BULK_NICENESS = 5  # bulk sending gives way to whoever waits, on the processor as well
-_SWITCH_SECONDS = 0.0005  # a thread whose moment of sending has come must not wait for one that words messages
+_SWITCH_SECONDS = (
+    0.0005  # a thread whose moment of sending has come must not wait for one that words messages
+)
 LANES = ("URGENT", "SERVICE", "BULK")
 
 
