@@ -33,7 +33,8 @@ lint: setup  ## style, types, layers
 	$(BIN)/lint-imports
 
 test: lint browser-setup peers-setup  ## every check: lint, unit, scenario, fault and browser tests
-	$(BIN)/pytest
+	$(BIN)/pytest -m 'not browser'
+	$(BIN)/pytest -m browser  # by itself: Playwright's event loop would run in everybody's thread
 
 browser-setup: setup  # a real Chromium for the browser tests, from the distribution
 	@command -v chromium >/dev/null || { \

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from django.utils import translation
 from playwright.sync_api import Browser, sync_playwright
 
 from tayyar.core import postgres
@@ -29,6 +30,12 @@ def audit_log_can_be_emptied(request: pytest.FixtureRequest) -> None:
         if not str(connection.settings_dict["NAME"]).startswith("test_"):
             pytest.exit("the tests would touch a real database", returncode=3)
         cursor.execute("ALTER TABLE core_auditentry DISABLE TRIGGER append_only_truncate")
+
+
+@pytest.fixture(autouse=True)
+def language_that_an_earlier_test_left() -> None:
+    """A request leaves its language active in its thread; the next test begins without."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import contextlib
 import datetime as dt
 import os
 import random
-import signal
 import socket
 import subprocess
 import sys
@@ -123,8 +122,7 @@ class DeliveryGround(Ground):
     def start_site(self) -> None:
         """Start the site and wait until it answers."""
         if self.site is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.site.pid, signal.SIGKILL)
+            self.kill_group(self.site.pid)
             self.site.wait()
         with (self.folder / "site.log").open("ab") as log:
             self.site = subprocess.Popen(
@@ -181,7 +179,7 @@ class DeliveryGround(Ground):
     def workers(self) -> list[int]:
         """Living delivery workers, orphans included."""
         members = [pid for pid, group in groups_of_processes() if group in self._groups and pid != group]
-        return [pid for pid in members if _is_worker(pid)]
+        return [pid for pid in members if _is_worker(pid) and self.owns(pid)]
 
     def owner_of_port(self, port: int) -> int:
         """The worker at the other end of a connection from `port`; 0 when it is gone."""
@@ -199,8 +197,7 @@ class DeliveryGround(Ground):
     def end_commands(self) -> None:
         """Kill all commands that were given, and their workers."""
         for group in self._groups:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+            self.kill_group(group)
         self.end_operators()
         self.operators.clear()
         self._groups.clear()
@@ -209,8 +206,7 @@ class DeliveryGround(Ground):
         """Kill what still runs of a round."""
         self.end_commands()
         if self.site is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.site.pid, signal.SIGKILL)
+            self.kill_group(self.site.pid)
             self.site.wait()
             self.site = None
 

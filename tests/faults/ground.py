@@ -125,7 +125,20 @@ class Ground:
     def workers(self) -> list[int]:
         """Living workers of all commands given, orphans included."""
         groups = {process.pid for process in self.operators}
-        return [pid for pid, group in groups_of_processes() if group in groups and pid not in groups]
+        members = [pid for pid, group in groups_of_processes() if group in groups and pid not in groups]
+        return [pid for pid in members if self.owns(pid)]
+
+    def owns(self, pid: int) -> bool:
+        """Whether a process works in our folder: numbers of processes that ended are given to others."""
+        with contextlib.suppress(OSError):
+            return f"TAYYAR_DATA={self.folder}/".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        return False
+
+    def kill_group(self, leader: int) -> None:
+        """Kill a command with its workers, also those that outlived it."""
+        for pid, group in groups_of_processes():
+            if group == leader and self.owns(pid):
+                kill(pid)
 
     def wait_for_orphans(self, seconds: float) -> list[int]:
         """Workers that still live after `seconds`."""
@@ -137,8 +150,7 @@ class Ground:
     def end_operators(self) -> None:
         """Kill every command that still lives, with its workers."""
         for process in self.operators:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            self.kill_group(process.pid)
             process.wait()
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -168,6 +168,8 @@ def _start(once: bool, lane: str | None) -> _Worker:
 def _work(pipe: "Connection[Any, Any]", name: str, once: bool, lane: str | None) -> None:
     """A worker process: delivers until told to stop, and then ends its round first."""
     stopped: list[int] = []
+    parent = parent_process()
+    assert parent is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: stopped.append(number))
     if lane != "URGENT":
@@ -196,7 +198,8 @@ def _work(pipe: "Connection[Any, Any]", name: str, once: bool, lane: str | None)
             lane=Lane(lane) if lane else None,
             report=report,
         )
-        engine.run(once=once, stopping=lambda: bool(stopped))
+        # The command that started us may have been killed: then our parent is another.
+        engine.run(once=once, stopping=lambda: bool(stopped) or os.getppid() != parent.pid)
     except UserError as error:
         pipe.send(str(error))
         sys.exit(2)
