@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from tayyar.notifications.models import Provider
+from tayyar.notifications.models import Provider, ProviderSlot
 from tayyar.notifications.providers import ProviderConfig, configured
 
 WINDOW = dt.timedelta(seconds=10)
@@ -46,6 +46,7 @@ def enrol(configs: Iterable[ProviderConfig]) -> None:
                 most_weight=config.weight,
                 channel=config.channel,
             )
+        ProviderSlot.objects.get_or_create(provider_id=row.number)
 
 
 def note(

@@ -145,7 +145,7 @@ class Reach(models.Model):
 
 
 class Provider(models.Model):
-    """What all workers share about one provider: its number, its weight at this moment, its next free slot.
+    """What all workers share about one provider: its number, its weight at this moment, whether it is paused.
 
     The rest is in the providers' file (providers.py).
     """
@@ -158,7 +158,6 @@ class Provider(models.Model):
     )
     most_weight = models.SmallIntegerField(help_text="the file's weight")
     is_paused = models.BooleanField(default=False)
-    next_free_at = models.DateTimeField(null=True, help_text="the next moment that no worker has taken")
     window_began_at = models.DateTimeField(null=True)
     window_sent = models.IntegerField(default=0)
     window_failed = models.IntegerField(default=0, help_text="not the recipient's fault")
@@ -167,6 +166,17 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class ProviderSlot(models.Model):
+    """A provider's next moment that no worker has taken (pace.py). By itself: whoever waits for this row waits to send,
+    so that nothing else may lock it."""
+
+    provider = models.OneToOneField(Provider, on_delete=models.CASCADE, primary_key=True)
+    next_free_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider_id}: {self.next_free_at}"
 
 
 class Payload(models.Model):

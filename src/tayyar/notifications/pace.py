@@ -1,25 +1,27 @@
 """The permitted rate, shared by all workers on all machines: each takes slices of time from the provider's row.
 
-A slice is a few milliseconds of the provider's time and the messages that fit into it. It is sent when its moment
-comes or, if the worker slept past it, not at all: a slice used late would be a second one in somebody else's moment.
+A slice is some milliseconds of the provider's time, and each message in it has its moment. A message goes when its
+moment comes; a moment that the worker slept past is lost, for used late it would be a second one in another's place.
 Time is the database's, so that machines need not agree on theirs.
 """
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-SLICE_SECONDS = 0.005
-LEAD_SECONDS = 0.010  # how far ahead a worker may reserve
-# Who is urgent may always reserve: the next free moment is theirs, just behind what others hold already. And they use
-# it when they are late for it: they are few, and what is left free of the permitted rate covers them.
+SLICE_SECONDS = 0.020
+LEAD_SECONDS = 0.020  # how far ahead a worker may reserve
+# Who is urgent may always reserve: the next free moment is theirs, just behind what others hold already.
 URGENT_LEAD_SECONDS = 5.0
-URGENT_SLICE_SECONDS = 0.1  # taken in one go, used message by message as their moments come
-LATE_SECONDS = 0.008
-# Of the permitted rate this much is used, so that a slice sent some milliseconds late still fits into its second.
+CHUNK_SECONDS = (
+    0.0025  # messages whose moments lie this close go together: waking for each would cost too much
+)
+# Of the permitted rate this much is used, so that messages that are this late still fit into their second.
 USED_PERMILLE = 990
+LATE_SECONDS = 0.010
 # A slot further ahead than this was reserved before the database's clock was set back: it does not count.
 _CLOCK_JUMP_SECONDS = 30
 _DATABASE_AWAY_SECONDS = 0.5
@@ -36,11 +38,11 @@ class ProviderPace:
         slowdown: Callable[[], float] = lambda: 1.0,
         is_urgent: bool = False,
     ) -> None:
-        self._is_urgent, self._interval = is_urgent, 0.0
-        self._lead = URGENT_LEAD_SECONDS if is_urgent else LEAD_SECONDS
-        self._late = URGENT_LEAD_SECONDS if is_urgent else LATE_SECONDS
         self.number, self.permitted, self.slowdown = number, permitted_per_second, slowdown
-        self._granted, self._at, self._ask_at = 0, 0.0, 0.0
+        self._lead = URGENT_LEAD_SECONDS if is_urgent else LEAD_SECONDS
+        # Messages still granted, the moment of the first, the time between two, and how late each may be.
+        self._granted, self._at, self._interval, self._late = 0, 0.0, 1.0, 0.0
+        self._ask_at = 0.0
         self._prepared: Any = None
 
     def allowance(self, wanted: int) -> int:
@@ -56,60 +58,64 @@ class ProviderPace:
                 connection.close()
                 self._ask_at = now + _DATABASE_AWAY_SECONDS
             now = time.monotonic()
+        if self._granted and now - self._at > self._late:
+            self._use(min(self._granted, int((now - self._at - self._late) / self._interval) + 1))
         if not self._granted or now < self._at:
             return 0
-        if now - self._at > self._late:
-            self._granted = 0
-            return 0
-        due = min(
-            self._granted, wanted, int((now - self._at) / self._interval) + 1 if self._interval else wanted
-        )
-        self._granted -= due
-        self._at += due * self._interval
-        if not self._interval:
-            self._granted = 0
-        return due
+        return self._use(min(self._granted, wanted, int((now - self._at) / self._interval) + 1))
 
     def wait_seconds(self) -> float:
         """How long to wait before asking again."""
-        return max(0.0, (self._at if self._granted else self._ask_at) - time.monotonic())
+        until = self._ask_at
+        if self._granted:
+            together = min(self._granted, max(1, int(CHUNK_SECONDS / self._interval)))
+            until = self._at + (together - 1) * self._interval
+        return max(0.0, until - time.monotonic())
+
+    def _use(self, count: int) -> int:
+        self._granted -= count
+        self._at += count * self._interval
+        return count
 
     def _reserve(self, wanted: int) -> None:
-        slice_seconds = URGENT_SLICE_SECONDS if self._is_urgent else SLICE_SECONDS
-        count = max(1, min(wanted, int(self.permitted * slice_seconds)))
+        count = max(1, min(wanted, int(self.permitted * SLICE_SECONDS)))
         seconds = count / (self.permitted * USED_PERMILLE / 1000 * self.slowdown())
+        values = {"number": self.number, "length": seconds, "lead": self._lead, "jump": _CLOCK_JUMP_SECONDS}
         with connection.cursor() as cursor:
             if connection.connection is not self._prepared:  # also after a reconnection
                 cursor.execute("SET synchronous_commit = off")
                 self._prepared = connection.connection
-            cursor.execute(
-                _RESERVE,
-                {
-                    "number": self.number,
-                    "length": seconds,
-                    "lead": self._lead,
-                    "jump": _CLOCK_JUMP_SECONDS,
-                },
-            )
-            row = cursor.fetchone()
-        asked = time.monotonic()
-        if row is None:
-            self._ask_at = asked + LEAD_SECONDS / 2
-        else:
-            self._granted, self._at = count, asked + float(row[0]) - seconds
-            self._interval = seconds / count if self._is_urgent else 0.0
+            asked = time.monotonic()
+            cursor.execute(_RESERVE, values)
+            is_granted, ahead = cursor.fetchone()
+        answered = time.monotonic()
+        if is_granted:
+            # The database named the moment somewhere between our question and its answer: no message goes before the
+            # later reading of it, and none is late by the earlier.
+            self._granted, self._interval = count, seconds / count
+            self._at = answered + float(ahead) - seconds
+            self._late = LATE_SECONDS - (answered - asked)
+        else:  # those that wait should not all ask at once; half of the lead is left for it
+            self._ask_at = answered + max(0.001, float(ahead) - self._lead * random.uniform(0.5, 1.0))  # noqa: S311
 
 
 # Conditions and values are worked out again once a worker that came first has let go of the row, clock included.
 # Nothing is lost with an unflushed commit: after a crash of the database the provider has had a pause anyway.
 _RESERVE = """
-    UPDATE notifications_provider
-       SET next_free_at = make_interval(secs => %(length)s)
-           + CASE WHEN next_free_at BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => %(jump)s)
-                  THEN next_free_at ELSE clock_timestamp() END
-     WHERE number = %(number)s
-       AND (next_free_at IS NULL
-            OR next_free_at NOT BETWEEN clock_timestamp() + make_interval(secs => %(lead)s)
-                                    AND clock_timestamp() + make_interval(secs => %(jump)s))
-    RETURNING extract(epoch FROM next_free_at - clock_timestamp())
+    WITH taken AS (
+        UPDATE notifications_providerslot
+           SET next_free_at = make_interval(secs => %(length)s)
+               + CASE WHEN next_free_at BETWEEN clock_timestamp()
+                                            AND clock_timestamp() + make_interval(secs => %(jump)s)
+                      THEN next_free_at ELSE clock_timestamp() END
+         WHERE provider_id = %(number)s
+           AND (next_free_at IS NULL
+                OR next_free_at NOT BETWEEN clock_timestamp() + make_interval(secs => %(lead)s)
+                                        AND clock_timestamp() + make_interval(secs => %(jump)s))
+        RETURNING next_free_at - clock_timestamp() AS ahead
+    )
+    SELECT true, extract(epoch FROM ahead) FROM taken
+    UNION ALL
+    SELECT false, coalesce(extract(epoch FROM next_free_at - clock_timestamp()), 0)
+      FROM notifications_providerslot WHERE provider_id = %(number)s AND NOT EXISTS (SELECT FROM taken)
 """

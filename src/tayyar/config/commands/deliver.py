@@ -1,6 +1,7 @@
 """`tayyar deliver`: worker processes that send what is queued, each over connections of its own."""
 
 import argparse
+import gc
 import json
 import os
 import secrets
@@ -183,6 +184,8 @@ def _work(pipe: "Connection[Any, Any]", name: str, once: bool, lane: str | None)
     from tayyar.core import clock
     from tayyar.notifications.delivery import Engine
     from tayyar.notifications.kinds import Lane
+
+    gc.freeze()  # what was imported stays: going through all of it now and then would stop the sending threads
 
     def report(counts: Counter[str]) -> None:
         try:
