@@ -1,6 +1,6 @@
 """Which gateway stands behind which port: the one place that knows both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from tayyar.core.errors import UserError
@@ -9,6 +9,7 @@ from tayyar.gateways.smpp import gateway as smpp
 from tayyar.gateways.smtp import gateway as smtp
 from tayyar.gateways.webpush import client as webpush
 from tayyar.gateways.whatsapp import client as whatsapp
+from tayyar.notifications.kinds import Lane
 from tayyar.notifications.ports import Gateway
 from tayyar.notifications.providers import ProviderConfig, configured
 
@@ -30,12 +31,26 @@ _SHARED = {
 }
 
 
-def providers() -> list[tuple[ProviderConfig, Gateway]]:
+def providers(lane: Lane | None = None) -> list[tuple[ProviderConfig, Gateway]]:
     """The installation's providers, each twice, with gateways of this process's own that share its connections.
 
-    While one waits for the last answers to its batch the other sends. UserError for an unknown gateway.
+    While one waits for the last answers to its batch the other sends. Those of the URGENT lane send and leave it to
+    other workers to hear receipts: nine million of them must not stand before a code. UserError for an unknown gateway.
     """
-    return [(config, gateway_of(half)) for config in configured().values() for half in _halves(config)]
+    configs: Iterable[ProviderConfig] = configured().values()
+    if lane is Lane.URGENT:
+        configs = [_sending_only(config) for config in configs]
+    return [(config, gateway_of(half)) for config in configs for half in _halves(config)]
+
+
+def _sending_only(config: ProviderConfig) -> ProviderConfig:
+    """The provider's entry without what brings receipts."""
+    options = dict(config.options)
+    if config.gateway == "SMPP":
+        options["bind_as"] = "TRANSMITTER"
+    if config.gateway == "SMTP" and isinstance(options.get("bounces"), dict):
+        options["bounces"] = {name: value for name, value in options["bounces"].items() if name != "maildir"}
+    return replace(config, options=options)
 
 
 def _halves(config: ProviderConfig) -> list[ProviderConfig]:

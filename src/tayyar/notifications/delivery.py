@@ -87,6 +87,7 @@ class Engine:
         self._give_way = GiveWay(lambda: portal_p95_ms(clock()))
         self._claims: dict[DeliveryKey, Claim] = {}
         self._early: list[tuple[Link, Sequence[Receipt], float]] = []
+        self._paces: dict[int, list[ProviderPace]] = {}
         self._links = [self._link(config, gateway, lane) for config, gateway in providers]
         served = set(Provider.objects.values_list("channel", flat=True))
         self._unserved = {channel.value for channel in DIGITAL if channel not in served}
@@ -286,6 +287,7 @@ class Engine:
                 permitted_per_second=permitted,
                 slowdown=share,
                 is_urgent=lane is Lane.URGENT,
+                siblings=self._paces.setdefault(number, []),
             )
             if permitted
             else _Yielding(share)

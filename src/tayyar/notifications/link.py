@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from tayyar.notifications import rules
-from tayyar.notifications.ports import Gateway, Outcome, Outgoing, Pace, Receipt, SendResult
+from tayyar.notifications.ports import BatchPace, Gateway, Outcome, Outgoing, Receipt, SendResult
 from tayyar.notifications.providers import ProviderConfig
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Link(threading.Thread):
         config: ProviderConfig,
         number: int,
         gateway: Gateway,
-        pace: Pace,
+        pace: BatchPace,
         batch_size: int,
         events: "queue.SimpleQueue[Event]",
     ) -> None:
@@ -106,6 +106,7 @@ class Link(threading.Thread):
         if receipts:
             self._quietly(lambda: self._gateway.confirm(receipts))
         if batch:
+            self._pace.begin()
             stop_at = time.monotonic() + rules.SENDING_WINDOW.total_seconds()
             try:
                 results = self._gateway.send_batch(batch, pace=self._pace, stop_at=stop_at)

@@ -7,28 +7,73 @@ Time is the database's, so that machines need not agree on theirs.
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-SLICE_SECONDS = 0.020
-LEAD_SECONDS = 0.020  # how far ahead a worker may reserve
+SLICE_SECONDS = 0.010
+LEAD_SECONDS = 0.010  # how far ahead a worker may reserve
 # Who is urgent may always reserve: the next free moment is theirs, just behind what others hold already.
 URGENT_LEAD_SECONDS = 5.0
+AHEAD_SECONDS = 0.006  # before its slice ends a worker takes the next: asking takes a moment
 CHUNK_SECONDS = (
     0.0025  # messages whose moments lie this close go together: waking for each would cost too much
 )
 # Of the permitted rate this much is used, so that messages that are this late still fit into their second.
 USED_PERMILLE = 990
-LATE_SECONDS = 0.010
+LATE_SECONDS = 0.008
+_TURN_SECONDS = 0.010  # within which a thread that waits for its next moment is expected to ask again
 # A slot further ahead than this was reserved before the database's clock was set back: it does not count.
 _CLOCK_JUMP_SECONDS = 30
 _DATABASE_AWAY_SECONDS = 0.5
 
 
+@dataclass(slots=True)
+class _Slice:
+    """Messages granted: how many, the moment of the first, the time between two, how late each may be."""
+
+    count: int
+    at: float
+    interval: float
+    late: float
+
+    @property
+    def end(self) -> float:
+        """The moment after the last."""
+        return self.at + self.count * self.interval
+
+    @property
+    def worth_using_at(self) -> float:
+        """When a first chunk is due."""
+        together = min(self.count, max(1, int(CHUNK_SECONDS / self.interval)))
+        return self.at + (together - 1) * self.interval
+
+    def skip_missed(self, now: float) -> None:
+        """Lose the messages whose moments were slept past."""
+        if now - self.at > self.late:
+            self._take(int((now - self.at - self.late) / self.interval) + 1)
+
+    def use(self, now: float, *, most: int) -> int:
+        """Take the messages whose moments have come."""
+        return self._take(min(most, int((now - self.at) / self.interval) + 1)) if now >= self.at else 0
+
+    def _take(self, count: int) -> int:
+        count = min(count, self.count)
+        self.count -= count
+        self.at += count * self.interval
+        return count
+
+
 class ProviderPace:
-    """The pace of one provider for one worker's thread. `slowdown()` is 1.0, or less while bulk sending gives way."""
+    """The pace of one provider for one worker's thread. `slowdown()` is 1.0, or less while bulk sending gives way.
+
+    `siblings` is the list that the worker's threads for this provider share. Among them whoever began a batch first
+    goes first, so that batches end one after the other. Sharing every slice they would end together, and while both
+    are settled and filled anew there would be nothing to send.
+    """
 
     def __init__(
         self,
@@ -37,20 +82,33 @@ class ProviderPace:
         permitted_per_second: int,
         slowdown: Callable[[], float] = lambda: 1.0,
         is_urgent: bool = False,
+        siblings: "list[ProviderPace] | None" = None,
     ) -> None:
+        self._siblings = [] if siblings is None else siblings
+        self._siblings.append(self)
+        self._began_at = self._hungry_until = 0.0
         self.number, self.permitted, self.slowdown = number, permitted_per_second, slowdown
         self._lead = URGENT_LEAD_SECONDS if is_urgent else LEAD_SECONDS
-        # Messages still granted, the moment of the first, the time between two, and how late each may be.
-        self._granted, self._at, self._interval, self._late = 0, 0.0, 1.0, 0.0
+        self._slices: deque[_Slice] = deque()
         self._ask_at = 0.0
         self._prepared: Any = None
+
+    def begin(self) -> None:
+        """A new batch."""
+        self._began_at = time.monotonic()
 
     def allowance(self, wanted: int) -> int:
         """How many messages may be handed over at this very moment, at most `wanted`."""
         if wanted <= 0:
             return 0
-        now = time.monotonic()
-        if not self._granted and now >= self._ask_at:
+        now, slices = time.monotonic(), self._slices
+        if now >= self._ask_at and (
+            not slices
+            or (slices[-1].end - now < AHEAD_SECONDS and sum(part.count for part in slices) < wanted)
+        ):
+            if not slices and self._has_hungry_elder(now):
+                self._ask_at = now + CHUNK_SECONDS
+                return 0
             try:
                 self._reserve(wanted)
             except (OperationalError, InterfaceError):
@@ -58,24 +116,24 @@ class ProviderPace:
                 connection.close()
                 self._ask_at = now + _DATABASE_AWAY_SECONDS
             now = time.monotonic()
-        if self._granted and now - self._at > self._late:
-            self._use(min(self._granted, int((now - self._at - self._late) / self._interval) + 1))
-        if not self._granted or now < self._at:
-            return 0
-        return self._use(min(self._granted, wanted, int((now - self._at) / self._interval) + 1))
+        due = 0
+        while slices and due < wanted and now >= slices[0].at:
+            slices[0].skip_missed(now)
+            due += slices[0].use(now, most=wanted - due)
+            if slices[0].count:
+                break
+            slices.popleft()
+        self._hungry_until = now + self.wait_seconds() + _TURN_SECONDS if due < wanted else 0.0
+        return due
 
     def wait_seconds(self) -> float:
         """How long to wait before asking again."""
-        until = self._ask_at
-        if self._granted:
-            together = min(self._granted, max(1, int(CHUNK_SECONDS / self._interval)))
-            until = self._at + (together - 1) * self._interval
+        until = self._slices[0].worth_using_at if self._slices else self._ask_at
         return max(0.0, until - time.monotonic())
 
-    def _use(self, count: int) -> int:
-        self._granted -= count
-        self._at += count * self._interval
-        return count
+    def _has_hungry_elder(self, now: float) -> bool:
+        """Whether a sibling's batch began earlier and it waits for its next moment."""
+        return any(other._began_at < self._began_at and now < other._hungry_until for other in self._siblings)
 
     def _reserve(self, wanted: int) -> None:
         count = max(1, min(wanted, int(self.permitted * SLICE_SECONDS)))
@@ -92,9 +150,8 @@ class ProviderPace:
         if is_granted:
             # The database named the moment somewhere between our question and its answer: no message goes before the
             # later reading of it, and none is late by the earlier.
-            self._granted, self._interval = count, seconds / count
-            self._at = answered + float(ahead) - seconds
-            self._late = LATE_SECONDS - (answered - asked)
+            begins = answered + float(ahead) - seconds
+            self._slices.append(_Slice(count, begins, seconds / count, LATE_SECONDS - (answered - asked)))
         else:  # those that wait should not all ask at once; half of the lead is left for it
             self._ask_at = answered + max(0.001, float(ahead) - self._lead * random.uniform(0.5, 1.0))  # noqa: S311
 

@@ -179,8 +179,18 @@ class Pace(Protocol):
         """How long to wait before asking again."""
 
 
+class BatchPace(Pace, Protocol):
+    """A pace that its thread tells of each batch."""
+
+    def begin(self) -> None:
+        """A new batch."""
+
+
 class Unpaced:
     """No limit."""
+
+    def begin(self) -> None:
+        """No matter."""
 
     def allowance(self, wanted: int) -> int:
         """All of it."""

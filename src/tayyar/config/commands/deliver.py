@@ -41,7 +41,8 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--lane",
         choices=LANES,
-        help="only this lane; without it one worker serves URGENT alone, beside those for everything",
+        help="only this lane; without it one worker serves URGENT alone, beside those for everything. A worker for "
+        "URGENT only sends: receipts are heard by the others",
     )
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes, each with its connections; default: 1"
@@ -194,11 +195,12 @@ def _work(pipe: "Connection[Any, Any]", name: str, once: bool, lane: str | None)
             stopped.append(signal.SIGTERM)
 
     try:
+        served = Lane(lane) if lane else None
         engine = Engine(
-            providers=providers(),
+            providers=providers(served),
             worker=name,
             clock=clock.now,
-            lane=Lane(lane) if lane else None,
+            lane=served,
             report=report,
         )
         # The command that started us may have been killed: then our parent is another.

@@ -11,6 +11,12 @@ from tayyar.gateways.smpp.connection import Connection, Owner, State
 from tayyar.gateways.smpp.flow import Backoff
 from tayyar.gateways.smpp.options import Options
 
+_KINDS = {
+    "TRANSCEIVER": (BIND_TRANSCEIVER,),
+    "SEPARATE": (BIND_TRANSMITTER, BIND_RECEIVER),
+    "TRANSMITTER": (BIND_TRANSMITTER,),
+}
+
 
 class _Slot:
     """Room for one connection of one kind."""
@@ -28,8 +34,7 @@ class Binds:
     def __init__(self, options: Options, owner: Owner, lost: Callable[[Connection], None]) -> None:
         self._options, self._owner, self._lost = options, owner, lost
         self._selector = selectors.DefaultSelector()
-        kinds = (BIND_TRANSCEIVER,) if options.bind_as == "TRANSCEIVER" else (BIND_TRANSMITTER, BIND_RECEIVER)
-        self._slots = [_Slot(kind) for _ in range(options.binds) for kind in kinds]
+        self._slots = [_Slot(kind) for _ in range(options.binds) for kind in _KINDS[options.bind_as]]
         self._leaving: list[Connection] = []
         self._backoff = Backoff()
         self.reason = ""

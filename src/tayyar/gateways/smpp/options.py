@@ -19,8 +19,9 @@ class Options:
 
     `source` is the sender shown: up to 11 letters and digits, a number with "+", or a short code. `binds` are
     connections kept, each with at most `window` messages unanswered. `bind_as` SEPARATE uses a transmitter and a
-    receiver for each, for SMSCs without transceivers. `receipt_errors`: err of a receipt -> our reason, in place of
-    the usual table. Urgent messages live `urgent_validity_minutes`, others `validity_minutes`.
+    receiver for each, for SMSCs without transceivers; TRANSMITTER hears no receipts, others do. `receipt_errors`: err
+    of a receipt -> our reason, in place of the usual table. Urgent messages live `urgent_validity_minutes`, others
+    `validity_minutes`.
     """
 
     host: str
@@ -60,7 +61,10 @@ def read_options(code: str, options: dict[str, Any]) -> Options:
         "source": (_is_source, "a sender of at most 11 letters and digits, a number with + or a short code"),
         "binds": (_whole(1, 64), "1 to 64 connections"),
         "window": (_whole(1, 10_000), "1 to 10000 unanswered messages on each connection"),
-        "bind_as": (("TRANSCEIVER", "SEPARATE").__contains__, "TRANSCEIVER or SEPARATE"),
+        "bind_as": (
+            ("TRANSCEIVER", "SEPARATE", "TRANSMITTER").__contains__,
+            "TRANSCEIVER, SEPARATE or TRANSMITTER",
+        ),
         "validity_minutes": (_whole(1, 10_080), "1 to 10080 minutes (7 days)"),
         "urgent_validity_minutes": (_whole(1, 1440), "1 to 1440 minutes"),
         "receipt_id": (IdSpelling.__members__.__contains__, f"one of {', '.join(IdSpelling)}"),

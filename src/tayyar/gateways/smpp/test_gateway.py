@@ -388,6 +388,16 @@ def test_separate_transmitters_and_receivers(smsc: Smsc):
     bench.gateway.close()
 
 
+def test_a_transmitter_sends_and_leaves_receipts_to_another_bind(smsc: Smsc, bench: Bench):
+    sender = Bench(smsc.port, bind_as="TRANSMITTER")
+    results = sender.send(["x"] * 5)
+    assert sender.receipts(1, seconds=0.3) == []
+    assert {receipt.provider_ref for receipt in bench.receipts(5)} == {
+        result.provider_ref for result in results
+    }
+    sender.gateway.close()
+
+
 def test_silence_is_ended_by_asking_and_a_dead_bind_is_replaced(smsc: Smsc, bench: Bench, monkeypatch):
     from tayyar.gateways.smpp import connection
 
