@@ -51,7 +51,10 @@ INSTALLED_APPS = [
     "tayyar.customers",
     "tayyar.ledger",
     "tayyar.notifications",
+    "tayyar.identity",
+    "tayyar.requests",
     "tayyar.billing",
+    "tayyar.claims",
     "tayyar.portal",
     "tayyar.console",
 ]

@@ -89,11 +89,12 @@ def _row(screen: Screen, review: ContactReview) -> dict[str, Any]:
         "address": masked(contact) if contact else "",
         "others": [
             {
-                "account_id": other.account_id,
-                "account": screen.code(with_check(other.account_id)),
+                "account_id": other.account.pk,
+                "account": screen.code(other.account.number),
                 "holder": other.account.customer.name,
                 "since": screen.moment(other.verified_at) if other.verified_at else "",
             }
             for other in others
+            if other.account
         ],
     }

@@ -106,10 +106,13 @@ class ContactMark(models.TextChoices):
 
 
 class ContactPoint(models.Model):
-    """A verified address of one channel, sealed; found again by its keyed hash. Of the holder or of a delegate."""
+    """A verified address of one channel, sealed; found again by its keyed hash. Of an account's holder or delegate, or
+    of a person outside any account: whoever signs up."""
 
     id = models.BigAutoField(primary_key=True)
-    account = models.ForeignKey(CustomerAccount, models.PROTECT)
+    account = models.ForeignKey(
+        CustomerAccount, models.PROTECT, null=True, help_text="NULL: a person's own, outside any account"
+    )
     recipient = models.SmallIntegerField(default=0, help_text="0: the holder; else the delegate's number")
     channel = models.SmallIntegerField(choices=Channel)
     address_sealed = models.BinaryField()

@@ -82,9 +82,8 @@ def is_disowned(*, account_id: int, subject: str) -> bool:
 
 def others_with_address(contact: ContactPoint) -> list[ContactPoint]:
     """Contact points of other accounts with the same address: a number that changed hands shows itself so."""
-    same = ContactPoint.objects.filter(address_hash=contact.address_hash).exclude(
-        account_id=contact.account_id
-    )
+    same = ContactPoint.objects.filter(address_hash=contact.address_hash, account__isnull=False)
+    same = same.exclude(account_id=contact.account_id)
     return list(same.select_related("account__customer").order_by("account_id", "recipient", "channel")[:50])
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from tayyar.notifications.kinds import MessageKind
 from tayyar.notifications.ports import Attachment
 
+NO_ACCOUNT = 0  # the `account_id` of what is told to a person outside any account
+
 
 class MessageKey(NamedTuple):
     """Which message, about what, for whom, in which language ("ar", "en", "fr")."""

@@ -374,12 +374,15 @@ _CLAIM = """
                coalesce(p.attaches_pdf, false) AS attaches_pdf
           FROM picked
           LEFT JOIN LATERAL (
+                   (SELECT id, address_sealed FROM customers_contactpoint
+                     WHERE picked.only_id IS NULL AND account_id = picked.account_id
+                       AND recipient = picked.recipient AND channel = %(channel)s AND is_active
+                       AND verified_at IS NOT NULL
+                     ORDER BY verified_at DESC, id DESC
+                     LIMIT 1)
+                   UNION ALL
                    SELECT id, address_sealed FROM customers_contactpoint
-                    WHERE account_id = picked.account_id AND recipient = picked.recipient
-                      AND channel = %(channel)s AND is_active
-                      AND CASE WHEN picked.only_id IS NULL THEN verified_at IS NOT NULL ELSE id = picked.only_id END
-                    ORDER BY verified_at DESC NULLS LAST, id DESC
-                    LIMIT 1) contact ON true
+                    WHERE id = picked.only_id AND channel = %(channel)s AND is_active) contact ON true
           LEFT JOIN customers_preference p ON p.account_id = picked.account_id
     ), written AS (
         INSERT INTO notifications_delivery (period, kind, ref, recipient, channel, attempt, state, account_id,

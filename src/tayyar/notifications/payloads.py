@@ -12,7 +12,7 @@ from django.conf import settings
 
 from tayyar.core.crypto import seal, unseal
 from tayyar.core.links import preference_token
-from tayyar.notifications.content import Facts, MessageKey
+from tayyar.notifications.content import NO_ACCOUNT, Facts, MessageKey
 from tayyar.notifications.kinds import MessageKind
 from tayyar.notifications.models import Payload
 from tayyar.notifications.variables import templates_of
@@ -56,7 +56,7 @@ def payload_facts(keys: Sequence[MessageKey]) -> list[Facts]:
         sealed, created_at = payloads[key.ref]
         raw = json.loads(unseal(sealed, field=PAYLOAD_FIELD))
         wishes = ""
-        if kind not in _WITHOUT_WISHES:
+        if kind not in _WITHOUT_WISHES and key.account_id != NO_ACCOUNT:
             wishes = preferences_url(key, expires=created_at.date() + dt.timedelta(days=PREFERENCE_DAYS))
         facts.append(
             Facts(

@@ -25,6 +25,7 @@ from tayyar.customers.models import (
     OptOut,
 )
 from tayyar.notifications import people, walk
+from tayyar.notifications.content import NO_ACCOUNT
 from tayyar.notifications.kinds import SPECS, Lane, MessageKind
 from tayyar.notifications.models import Message, MessageBatch, MessageState, Payload
 from tayyar.notifications.payloads import seal_facts
@@ -48,7 +49,7 @@ class MessageRef(NamedTuple):
 def queue_message(
     *,
     kind: MessageKind,
-    account_id: int,
+    account_id: int | None,
     facts: Mapping[str, str],
     now: dt.datetime,
     recipient: int = 0,
@@ -58,9 +59,13 @@ def queue_message(
 ) -> MessageRef | None:
     """Tell a person something that stands in no stored document; the facts are sealed until they are sent.
 
-    To the contact points of `recipient`, as their plan says, or to `contact_point_id` and nowhere else. None when
-    the people of the account opted out of such messages, or of every way to tell them.
+    To the contact points of `recipient`, as their plan says, or to `contact_point_id` and nowhere else; without an
+    account both `contact_point_id` and `language` are needed. None when the people of the account opted out of such
+    messages, or of every way to tell them.
     """
+    if account_id is None:
+        assert contact_point_id is not None and language is not None
+        account_id = NO_ACCOUNT
     spec, period = SPECS[kind], Period.of(now.date())
     if not spec.is_statutory and OptOut.objects.filter(account_id=account_id, kind=kind).exists():
         return None

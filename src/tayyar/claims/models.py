@@ -1,0 +1,125 @@
+"""Whose an account is: who asserts to be its owner or tenant, who holds it, and who benefits from the supply."""
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Q
+
+from tayyar.customers.models import Customer, CustomerAccount
+from tayyar.identity.models import Person
+from tayyar.metering.models import DateRange
+from tayyar.requests.models import ServiceRequest
+
+
+class ClaimRole(models.TextChoices):
+    """As what somebody holds an account."""
+
+    OWNER = "OWNER", "OWNER"
+    TENANT = "TENANT", "TENANT"
+
+
+class Evidence(models.TextChoices):
+    """What a claim rests on."""
+
+    AUTHORITY = (
+        "AUTHORITY",
+        "AUTHORITY",
+    )  # the holder's identity is the claimant's, or a register confirmed it
+    DEED = "DEED", "DEED"
+    LEASE = "LEASE", "LEASE"
+    CLERK = "CLERK", "CLERK"
+
+
+class ClaimState(models.TextChoices):
+    """Where a claim stands. While DISPUTED, nothing changes hands."""
+
+    OPEN = "OPEN", "OPEN"
+    DISPUTED = "DISPUTED", "DISPUTED"
+    APPROVED = "APPROVED", "APPROVED"
+    REFUSED = "REFUSED", "REFUSED"
+    WITHDRAWN = "WITHDRAWN", "WITHDRAWN"
+
+
+class Claim(models.Model):
+    """A customer's assertion to be owner or tenant of an account from a day on ("عرّف الآن")."""
+
+    request = models.OneToOneField(ServiceRequest, models.PROTECT)
+    account = models.ForeignKey(CustomerAccount, models.PROTECT)
+    customer = models.ForeignKey(Customer, models.PROTECT, help_text="for whom: the person, or a business")
+    person = models.ForeignKey(Person, models.PROTECT, help_text="who claimed")
+    role = models.CharField(max_length=6, choices=ClaimRole)
+    is_beneficiary = models.BooleanField(help_text="declared: they themselves use the supply")
+    start_date = models.DateField(help_text="from this day they are liable for what the account is billed")
+    evidence = models.CharField(max_length=10, choices=Evidence)
+    state = models.CharField(max_length=9, choices=ClaimState)
+    against = models.ForeignKey(
+        "Holding", models.PROTECT, null=True, related_name="disputes", help_text="who would have to give way"
+    )
+    answer_until = models.DateField(
+        null=True, help_text="the last day on which the present holder may object"
+    )
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "customer", "role"],
+                condition=Q(state__in=["OPEN", "DISPUTED"]),
+                name="one_open_claim_per_role",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["answer_until"], condition=Q(state="DISPUTED"), name="claim_disputed")
+        ]
+
+
+class Holding(models.Model):
+    """An account held as owner or tenant over [start_date, end_date): what gives a customer its bills to see."""
+
+    account = models.ForeignKey(CustomerAccount, models.PROTECT)
+    customer = models.ForeignKey(Customer, models.PROTECT)
+    role = models.CharField(max_length=6, choices=ClaimRole)
+    start_date = models.DateField()
+    end_date = models.DateField(null=True)
+    nickname = models.CharField(max_length=40, blank=True, default="", help_text='"My flat"')
+    budget_minor = models.BigIntegerField(null=True, help_text="what they mean to spend in a month")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end_date__isnull=True) | Q(end_date__gte=F("start_date")),
+                name="holding_ends_after_start",
+            ),
+            ExclusionConstraint(
+                name="one_holder_of_a_kind_at_a_time",
+                expressions=[
+                    ("account", RangeOperators.EQUAL),
+                    ("role", RangeOperators.EQUAL),
+                    (DateRange("start_date", "end_date"), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+        indexes = [models.Index(fields=["customer"], condition=Q(end_date=None), name="holding_by_customer")]
+
+
+class Beneficiary(models.Model):
+    """Who declared to use an account's supply, from a day on: the history of the actual beneficiary."""
+
+    account = models.ForeignKey(CustomerAccount, models.PROTECT)
+    customer = models.ForeignKey(Customer, models.PROTECT)
+    start_date = models.DateField()
+    end_date = models.DateField(null=True)
+    declared_at = models.DateTimeField()
+    declared_by = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="one_beneficiary_at_a_time",
+                expressions=[
+                    ("account", RangeOperators.EQUAL),
+                    (DateRange("start_date", "end_date"), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
