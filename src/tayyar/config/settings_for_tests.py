@@ -7,7 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
-if "TAYYAR_DATA" not in os.environ:
+# Processes that share the tests (pytest -n) inherit the folder of the one that started them: each has its own.
+if "TAYYAR_DATA" not in os.environ or {"PYTEST_XDIST_WORKER", "TAYYAR_TEST_DATA"} <= set(os.environ):
     folder = tempfile.mkdtemp(prefix="tayyar-tests-")
     Path(folder).chmod(0o755)  # the database's own OS user passes through
     os.environ["TAYYAR_DATA"] = os.environ["TAYYAR_TEST_DATA"] = folder
