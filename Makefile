@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 N ?= 200000
 KILLS ?= 500
+SHARED := -n $$(nproc) --dist loadscope
 
 .PHONY: help setup demo test lint bench faults browser-setup peers-setup clean
 .DEFAULT_GOAL := help
@@ -33,8 +34,9 @@ lint: setup  ## style, types, layers
 	$(BIN)/lint-imports
 
 test: lint browser-setup peers-setup  ## every check: lint, unit, scenario, fault and browser tests
-	$(BIN)/pytest -m 'not browser'
-	$(BIN)/pytest -m browser  # by itself: Playwright's event loop would run in everybody's thread
+	$(BIN)/pytest $(SHARED) -m 'not browser and not alone'
+	$(BIN)/pytest -m 'not browser and alone'  # they measure time, or kill processes
+	$(BIN)/pytest $(SHARED) -m browser  # by themselves: Playwright's event loop would run in everybody's thread
 
 browser-setup: setup  # a real Chromium for the browser tests, from the distribution
 	@command -v chromium >/dev/null || { \

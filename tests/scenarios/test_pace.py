@@ -19,6 +19,8 @@ from tayyar.notifications.delivery import PORTAL_SLOW_MS, GiveWay
 from tayyar.notifications.models import ProviderSlot
 from tayyar.notifications.pace import ProviderPace
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 3.0
 
 
