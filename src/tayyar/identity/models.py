@@ -77,7 +77,7 @@ class SignUp(models.Model):
     facts_sealed = models.BinaryField(null=True)
     id_hash = models.BinaryField(max_length=16)
     authority = models.CharField(max_length=30)
-    authority_ref = models.CharField(max_length=120, blank=True, default="")
+    authority_ref = models.TextField(blank=True, default="", help_text="sealed by the authority's adapter")
     contact_point = models.ForeignKey(
         ContactPoint, models.SET_NULL, null=True, related_name="+", help_text="where the last code went"
     )
@@ -87,6 +87,21 @@ class SignUp(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["expires_at"], name="sign_up_by_end")]
+
+
+class AuthorityAnswer(models.Model):
+    """What an authority told us by calling, until it is asked for: sealed, under a keyed hash of its reference."""
+
+    authority = models.CharField(max_length=30)
+    ref_hash = models.BinaryField(max_length=16)
+    answer_sealed = models.BinaryField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["authority", "ref_hash"], name="one_answer_for_each_reference")
+        ]
+        indexes = [models.Index(fields=["received_at"], name="authority_answer_by_time")]
 
 
 class IdentityCode(models.Model):
