@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "tayyar.core",
     "tayyar.metering",
     "tayyar.customers",
+    "tayyar.devices",
     "tayyar.ledger",
     "tayyar.notifications",
     "tayyar.identity",
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
     "tayyar.claims",
     "tayyar.portal",
     "tayyar.console",
+    "tayyar.kiosk",
 ]
 MIDDLEWARE = [
     "tayyar.config.middleware.security_headers",
