@@ -60,10 +60,13 @@ class Lost(Enum):
 class Connections:
     """The connections to one provider. Not for sharing between threads; may be used again after `close`."""
 
-    def __init__(self, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, *, timeout_seconds: float, connect_seconds: float = CONNECT_SECONDS, keep_alive: bool = True
+    ) -> None:
         self._timeout = aiohttp.ClientTimeout(
-            total=timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)
+            total=timeout_seconds, connect=min(connect_seconds, timeout_seconds)
         )
+        self._keep_alive = keep_alive
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -133,7 +136,7 @@ class Connections:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_mark_sent)
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, force_close=not self._keep_alive),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             trace_configs=[trace],
