@@ -40,6 +40,10 @@ LEGS = (
 )
 
 
+class RunUnderWay(UserError):
+    """A run has not billed this account yet: the same call succeeds when it is finished."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Decision:
     """How one agreement is billed: its document's kind and revision, and what to do about readings and doubts."""
@@ -89,7 +93,7 @@ def correct(
 ) -> int:
     """Put a right reading in place of those in doubt and bill up to its day. Returns the bill's number."""
     held = _held(period, agreement_id)
-    agreement = _hold_still(agreement_id)
+    agreement = hold_still(agreement_id)
     _open_books(period)
     correct_reading(
         usage_point_id=agreement.usage_point_id, value_wh=value_wh, read_date=read_date, actor=actor, now=now
@@ -152,7 +156,7 @@ def move_out(
 
     `value_wh` is the register on that day; without it the rest is estimated.
     """
-    agreement = _hold_still(agreement_id)
+    agreement = hold_still(agreement_id)
     if end_date > now.date():
         raise UserError(f"{end_date} has not come yet; end the agreement on that day.")
     if agreement.end_date:
@@ -161,7 +165,7 @@ def move_out(
         raise UserError(
             f"Agreement {agreement_id} began on {agreement.start_date}; it cannot end on {end_date}."
         )
-    newest = _newest_bill(agreement_id)
+    newest = newest_bill(agreement_id)
     if newest and newest.kind != BillKind.CREDIT_NOTE and newest.end_date >= end_date:
         raise UserError(
             f"Agreement {agreement_id} is billed to {newest.end_date} already. Cancel bill {newest.number} first."
@@ -183,7 +187,7 @@ def move_out(
     )
     number = _bill_one(period, agreement_id, decision, now, limit=end_date)
     if value_wh is None:
-        _store_estimated_closing(number, agreement.usage_point_id, now)
+        store_estimated_closing(number, agreement.usage_point_id, now)
     audit.record(
         actor=actor,
         action="MOVED_OUT",
@@ -206,7 +210,7 @@ def _period_of_final(end_date: dt.date, newest: Bill | None) -> Period:
     return period
 
 
-def _store_estimated_closing(number: int, usage_point_id: int, now: dt.datetime) -> None:
+def store_estimated_closing(number: int, usage_point_id: int, now: dt.datetime) -> None:
     """Whoever moves in next opens where the final bill closed: its estimate becomes a reading."""
     bill = Bill.objects.get(period=numbers.bill_period(number).number, number=number)
     for segment in unpack(bill.readings):
@@ -241,9 +245,9 @@ def cancel(*, number: int, why: str, actor: str, now: dt.datetime) -> int:
         raise UserError(f"There is no bill {number}.")
     if bill.kind == BillKind.CREDIT_NOTE:
         raise UserError(f"{number} is a credit note; only bills are cancelled.")
-    _hold_still(bill.agreement_id)
+    hold_still(bill.agreement_id)
     _open_books(period)
-    newest = _newest_bill(bill.agreement_id)
+    newest = newest_bill(bill.agreement_id)
     assert newest is not None
     if (newest.period, newest.revision) == (bill.period, bill.revision + 1):
         raise UserError(f"Bill {number} is cancelled already, by credit note {newest.number}.")
@@ -314,7 +318,7 @@ def balance_of(*, account_id: int) -> int:
 def _bill_one(
     period: Period, agreement_id: int, decision: _Decision, now: dt.datetime, limit: dt.date | None = None
 ) -> int:
-    agreement = _hold_still(agreement_id)
+    agreement = hold_still(agreement_id)
     _open_books(period)
     _refuse_billed_since(period, agreement_id, decision.revision)
     profile = installed_profile()
@@ -355,8 +359,8 @@ def _bill_one(
     return number
 
 
-def _hold_still(agreement_id: int) -> Agreement:
-    """Lock an agreement before its bills are looked at. UserError when there is none, or a run is at its account.
+def hold_still(agreement_id: int) -> Agreement:
+    """Lock an agreement before its bills are looked at. UserError when there is none; RunUnderWay at its account.
 
     A run that is planned from now on waits for this transaction and sees what it wrote.
     """
@@ -372,7 +376,7 @@ def _hold_still(agreement_id: int) -> Agreement:
         {"account": agreement.account_id},
     ).fetchone()
     if under_way:
-        raise UserError(
+        raise RunUnderWay(
             f"The run of {Period.from_number(under_way[0])} is under way and has not billed this account yet. "
             "Try again when it is finished."
         )
@@ -387,7 +391,7 @@ def _open_books(period: Period) -> None:
 
 def _refuse_billed_since(period: Period, agreement_id: int, revision: int) -> None:
     """UserError when a later bill, or for a first revision one of this period, has these days."""
-    newest = _newest_bill(agreement_id)
+    newest = newest_bill(agreement_id)
     if newest and (newest.period > period.number or (newest.period == period.number and not revision)):
         raise UserError(
             f"Agreement {agreement_id} is billed to {newest.end_date} already, by {newest.number}. "
@@ -426,7 +430,8 @@ def _raw() -> psycopg.Connection[Any]:
     return raw
 
 
-def _newest_bill(agreement_id: int) -> Bill | None:
+def newest_bill(agreement_id: int) -> Bill | None:
+    """The document that says to which day an agreement is billed: its newest bill, or the credit note over it."""
     return Bill.objects.filter(agreement_id=agreement_id).order_by("-period", "-revision").first()
 
 

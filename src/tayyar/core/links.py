@@ -17,6 +17,7 @@ TOKEN_LENGTH = 36
 _BILL = b"tayyar bill link"
 _WISHES = b"tayyar wishes"
 _DELEGATE = b"tayyar delegate"
+_CLAIM = b"tayyar claim"
 
 
 def bill_token(number: int, *, expires: dt.date) -> str:
@@ -48,6 +49,16 @@ def delegate_token(delegate_id: int, *, expires: dt.date) -> str:
 def open_delegate_token(token: str, *, today: dt.date) -> int | None:
     """The delegation that `token` opens; None when it does not open."""
     return _open(_DELEGATE, token, today)
+
+
+def claim_token(claim_id: int, *, expires: dt.date) -> str:
+    """The token with which the present holder answers a claim against their account, before `expires`."""
+    return _token(_CLAIM, claim_id, expires)
+
+
+def open_claim_token(token: str, *, today: dt.date) -> int | None:
+    """The claim that `token` lets its reader answer; None when it does not open."""
+    return _open(_CLAIM, token, today)
 
 
 def _token(domain: bytes, thing: int, expires: dt.date) -> str:
