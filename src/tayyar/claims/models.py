@@ -40,11 +40,19 @@ class ClaimState(models.TextChoices):
     WITHDRAWN = "WITHDRAWN", "WITHDRAWN"
 
 
+class Answer(models.TextChoices):
+    """What the present holder said to a claim against them; "" while they may still answer, or nobody was asked."""
+
+    OBJECTED = "OBJECTED", "OBJECTED"
+    GAVE_WAY = "GAVE_WAY", "GAVE_WAY"
+    SILENT = "SILENT", "SILENT"  # the deadline passed
+
+
 class Claim(models.Model):
     """A customer's assertion to be owner or tenant of an account from a day on ("عرّف الآن")."""
 
     request = models.OneToOneField(ServiceRequest, models.PROTECT)
-    account = models.ForeignKey(CustomerAccount, models.PROTECT)
+    account = models.ForeignKey(CustomerAccount, models.PROTECT, help_text="the number that was typed")
     customer = models.ForeignKey(Customer, models.PROTECT, help_text="for whom: the person, or a business")
     person = models.ForeignKey(Person, models.PROTECT, help_text="who claimed")
     role = models.CharField(max_length=6, choices=ClaimRole)
@@ -58,6 +66,14 @@ class Claim(models.Model):
     answer_until = models.DateField(
         null=True, help_text="the last day on which the present holder may object"
     )
+    answer = models.CharField(max_length=8, choices=Answer, blank=True, default="")
+    holding = models.ForeignKey(
+        "Holding",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="what came of it; APPROVED without one: its first day, or the end of a bill run, is awaited",
+    )
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -69,7 +85,10 @@ class Claim(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["answer_until"], condition=Q(state="DISPUTED"), name="claim_disputed")
+            models.Index(fields=["answer_until"], condition=Q(state="DISPUTED"), name="claim_disputed"),
+            models.Index(
+                fields=["start_date"], condition=Q(state="APPROVED", holding=None), name="claim_to_carry_out"
+            ),
         ]
 
 
@@ -83,6 +102,13 @@ class Holding(models.Model):
     end_date = models.DateField(null=True)
     nickname = models.CharField(max_length=40, blank=True, default="", help_text='"My flat"')
     budget_minor = models.BigIntegerField(null=True, help_text="what they mean to spend in a month")
+    reverts_to = models.ForeignKey(
+        CustomerAccount,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="a tenant's: the owner's account, to which the supply returns",
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -123,3 +149,14 @@ class Beneficiary(models.Model):
                 ],
             ),
         ]
+
+
+class ClaimAttempt(models.Model):
+    """Somebody asked about an account that is not theirs: what the daily budget is counted by. Kept for a day."""
+
+    person = models.ForeignKey(Person, models.CASCADE)
+    account_number = models.BigIntegerField(help_text="as typed: it need not exist")
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["person", "at"], name="claim_attempt_by_person")]
