@@ -4,11 +4,15 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tayyar.portal import delegate_views, link_views, push_views, views, wishes_views
+from tayyar.portal import delegate_views, front_views, link_views, push_views, pwa_views, views, wishes_views
 
 app_name = "portal"
 urlpatterns = [
-    path("", views.landing, name="landing"),
+    path("", front_views.landing, name="landing"),
+    path("open", front_views.open_door, name="open"),
+    path("simple", pwa_views.simple, name="simple"),
+    path("offline", pwa_views.offline, name="offline"),
+    path("manifest.webmanifest", pwa_views.manifest, name="manifest"),
     path("b/<str:token>", link_views.link_page, name="bill"),
     path("b/<str:token>/bill", link_views.bill_page, name="whole_bill"),
     path("b/<str:token>/bill.pdf", link_views.bill_document, name="bill_pdf"),

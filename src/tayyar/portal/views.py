@@ -1,4 +1,4 @@
-"""The frame of the subscriber's pages, the landing page, refusals that tell nothing, the health check.
+"""The frame of the subscriber's pages, refusals that tell nothing, the health check.
 
 Owns headers and the budget of each address. A wrong, expired or unknown link is one and the same answer.
 Next: link_views.py (one bill), wishes_views.py and delegate_views.py (people); templates/portal.
@@ -21,12 +21,6 @@ from tayyar.portal.words import WORDS
 # A mobile network puts many subscribers behind one address: what opens costs little, what does not costs much.
 OPENINGS = web.Throttle(budget=600, seconds=60)
 PAGE_POINTS, PDF_POINTS, FORM_POINTS, WRONG_POINTS = 1, 5, 10, 20
-
-
-@require_safe
-def landing(request: HttpRequest) -> HttpResponse:
-    """What this site is and how a bill is opened."""
-    return _page(request, "portal/landing.html", "landing", status=200)
 
 
 @require_safe
@@ -60,6 +54,11 @@ def busy(request: HttpRequest) -> HttpResponse:
     response = _page(request, "portal/refusal.html", "busy", status=429)
     response["Retry-After"] = str(OPENINGS.seconds)
     return response
+
+
+def refuse(request: HttpRequest, key: str, *, status: int) -> HttpResponse:
+    """A refusal in the words `<key>_title` and `<key>_text`."""
+    return _page(request, "portal/refusal.html", key, status=status)
 
 
 def _page(request: HttpRequest, template: str, key: str, *, status: int) -> HttpResponse:
