@@ -159,6 +159,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "message_kind_CAMPAIGN": "حملة",
         "message_kind_DELEGATE_INVITED": "دعوة مفوض",
         "message_kind_DELEGATE_CHANGED": "تغير تفويض",
+        "message_kind_EMAIL_CHECK": "تأكيد بريد إلكتروني",
+        "message_kind_CONTACT_CHANGED": "تغيّر وسيلة تواصل",
     },
     "en": {
         "delivery_CANCELLED": "Cancelled",
@@ -316,6 +318,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "message_kind_CAMPAIGN": "Campaign",
         "message_kind_DELEGATE_INVITED": "Delegate invited",
         "message_kind_DELEGATE_CHANGED": "Delegation changed",
+        "message_kind_EMAIL_CHECK": "E-mail address check",
+        "message_kind_CONTACT_CHANGED": "Contact or login changed",
     },
     "fr": {
         "delivery_CANCELLED": "Annulés",
@@ -474,5 +478,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "message_kind_CAMPAIGN": "Campagne",
         "message_kind_DELEGATE_INVITED": "Délégué invité",
         "message_kind_DELEGATE_CHANGED": "Délégation modifiée",
+        "message_kind_EMAIL_CHECK": "Vérification d’une adresse e-mail",
+        "message_kind_CONTACT_CHANGED": "Contact ou connexion modifiés",
     },
 }

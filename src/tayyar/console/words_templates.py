@@ -101,6 +101,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "tpl_name_campaign": "حملة",
         "tpl_name_delegate_invited": "دعوة مستلم",
         "tpl_name_delegate_changed": "تغيّر مستلم",
+        "tpl_name_email_check": "تأكيد بريد إلكتروني",
+        "tpl_name_contact_changed": "تغيّر وسيلة تواصل",
     },
     "en": {
         "tpl_title": "Words of messages",
@@ -200,6 +202,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "tpl_name_campaign": "Campaign",
         "tpl_name_delegate_invited": "Delegate invited",
         "tpl_name_delegate_changed": "Delegate changed",
+        "tpl_name_email_check": "E-mail address check",
+        "tpl_name_contact_changed": "Contact or login changed",
     },
     "fr": {
         "tpl_title": "Textes des messages",
@@ -299,5 +303,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "tpl_name_campaign": "Campagne",
         "tpl_name_delegate_invited": "Délégué invité",
         "tpl_name_delegate_changed": "Délégué modifié",
+        "tpl_name_email_check": "Vérification d’une adresse e-mail",
+        "tpl_name_contact_changed": "Contact ou connexion modifiés",
     },
 }

@@ -26,6 +26,8 @@ class MessageKind(models.IntegerChoices):
     CAMPAIGN = 11, "CAMPAIGN"
     DELEGATE_INVITED = 12, "DELEGATE_INVITED"
     DELEGATE_CHANGED = 13, "DELEGATE_CHANGED"
+    EMAIL_CHECK = 14, "EMAIL_CHECK"  # is this e-mail address yours?
+    CONTACT_CHANGED = 15, "CONTACT_CHANGED"  # to the old contact: how a person logs in or is reached changed
 
 
 class Lane(StrEnum):
@@ -71,6 +73,8 @@ SPECS: Mapping[MessageKind, KindSpec] = {
     MessageKind.CAMPAIGN: KindSpec(Lane.BULK, MessageClass.AWARENESS, False),
     MessageKind.DELEGATE_INVITED: KindSpec(Lane.SERVICE, MessageClass.PERSONAL, True),
     MessageKind.DELEGATE_CHANGED: KindSpec(Lane.SERVICE, MessageClass.PERSONAL, True),
+    MessageKind.EMAIL_CHECK: KindSpec(Lane.SERVICE, MessageClass.PERSONAL, True),
+    MessageKind.CONTACT_CHANGED: KindSpec(Lane.SERVICE, MessageClass.PERSONAL, True),
 }
 
 BILL_KINDS = (MessageKind.BILL_ISSUED, MessageKind.SINGLE_BILL_ISSUED)  # those whose reach must be proven

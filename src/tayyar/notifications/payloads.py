@@ -32,6 +32,8 @@ KINDS = (
     MessageKind.CAMPAIGN,
     MessageKind.DELEGATE_INVITED,
     MessageKind.DELEGATE_CHANGED,
+    MessageKind.EMAIL_CHECK,
+    MessageKind.CONTACT_CHANGED,
 )
 _WITHOUT_WISHES = (MessageKind.ONE_TIME_CODE, MessageKind.TOKEN, MessageKind.DELEGATE_INVITED)
 

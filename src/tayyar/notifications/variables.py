@@ -98,6 +98,13 @@ TEMPLATES: Mapping[str, TemplateSpec] = {
         ("change_text", "account_number", "complaint_text"),
         (("change_text",),),
     ),
+    "email_check": TemplateSpec((MessageKind.EMAIL_CHECK,), ("valid_text", "complaint_text"), ()),
+    "contact_changed": TemplateSpec(
+        (MessageKind.CONTACT_CHANGED,),
+        ("change_text", "complaint_text"),
+        (("change_text",),),
+        has_link=False,  # the same message that a thief of identities would forge with one
+    ),
 }
 
 # Known to every message: who writes, and where it leads.
