@@ -43,6 +43,15 @@ class Customer(models.Model):
     national_id_sealed = models.BinaryField(null=True)
     national_id_hash = models.BinaryField(null=True, max_length=16)
 
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["national_id_hash"],
+                condition=Q(national_id_hash__isnull=False),
+                name="customer_by_national_id",
+            )
+        ]
+
     def __str__(self) -> str:
         return self.name
 

@@ -4,7 +4,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from tayyar.customers.models import ContactPoint, Customer, Language
+from tayyar.customers.models import Channel, ContactPoint, Customer, Language
+from tayyar.identity.login_models import How as How  # Django looks for models here
+from tayyar.identity.login_models import SignIn as SignIn
+from tayyar.identity.login_models import SignInTry as SignInTry
 
 
 class IdType(models.TextChoices):
@@ -82,11 +85,16 @@ class SignUp(models.Model):
         ContactPoint, models.SET_NULL, null=True, related_name="+", help_text="where the last code went"
     )
     person = models.ForeignKey(Person, models.SET_NULL, null=True)
+    network = models.CharField(max_length=50, help_text="who asked, as core.web.client_address names it")
     started_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["expires_at"], name="sign_up_by_end")]
+        indexes = [
+            models.Index(fields=["expires_at"], name="sign_up_by_end"),
+            models.Index(fields=["id_hash", "started_at"], name="sign_up_by_identity"),
+            models.Index(fields=["network", "started_at"], name="sign_up_by_network"),
+        ]
 
 
 class AuthorityAnswer(models.Model):
@@ -117,6 +125,9 @@ class IdentityCode(models.Model):
     address_hash = models.BinaryField(max_length=16)
     prefix = models.CharField(max_length=8, help_text='"966512": all that is kept of the number in the clear')
     network = models.CharField(max_length=50)
+    contact_point = models.ForeignKey(
+        ContactPoint, models.SET_NULL, null=True, related_name="+", help_text="where it went"
+    )
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     tries = models.SmallIntegerField(default=0)
@@ -133,6 +144,29 @@ class IdentityCode(models.Model):
         ]
 
 
+class ContactChange(models.Model):
+    """A new mobile number or e-mail address that waits until its owner proves it. The newest of a kind alone counts."""
+
+    person = models.ForeignKey(Person, models.PROTECT)
+    channel = models.SmallIntegerField(choices=Channel)
+    contact_point = models.ForeignKey(ContactPoint, models.SET_NULL, null=True, related_name="+")
+    replaced = models.ForeignKey(
+        ContactPoint, models.SET_NULL, null=True, related_name="+", help_text="the old one; NULL: none"
+    )
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True, help_text="confirmed, taken over by a newer one, or too late")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "channel"], condition=Q(ended_at=None), name="one_contact_change_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["person", "asked_at"], name="contact_change_by_person")]
+
+
 class MemberRole(models.TextChoices):
     """What a member may do for a business: everything; see and pay; see."""
 
@@ -142,7 +176,7 @@ class MemberRole(models.TextChoices):
 
 
 class Membership(models.Model):
-    """A person acts for a business customer. Invited by an admin under a mobile number or e-mail; then theirs."""
+    """A person acts for a business customer: the register confirmed it, or an admin invited their identity."""
 
     business = models.ForeignKey(Customer, models.PROTECT)
     person = models.ForeignKey(Person, models.PROTECT, null=True, help_text="NULL: invited, not yet answered")
