@@ -1,11 +1,9 @@
 """One staff screen: who looks, in which language, and how this country writes its numbers.
 
-Owns the door (sign-in, role), the headers and the formatting of every figure. Holds no rule of billing.
+Owns the door (sign-in, role) and the headers; figures are profiles/figures.py's. Holds no rule of billing.
 Next: runs.py and held.py build contexts with it.
 """
 
-import datetime as dt
-import zoneinfo
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -22,32 +20,25 @@ from tayyar.billing.documents.words import LANGUAGE_NAMES, counted
 from tayyar.billing.reasons import REASONS
 from tayyar.console import roles
 from tayyar.console.words import WORDS
-from tayyar.core import text, web
+from tayyar.core import web
 from tayyar.core.errors import UserError
-from tayyar.core.periods import Period
-from tayyar.core.text import RTL_LANGUAGES, Formats
+from tayyar.core.text import RTL_LANGUAGES
 from tayyar.profiles import Profile
+from tayyar.profiles.figures import Figures
 from tayyar.profiles.installation import installed_profile
 
 LANGUAGE_SECONDS = 365 * 86_400
-NO_VALUE = "–"
 SECTIONS = ("home", "sheets", "reviews", "templates")
 
 
-class Screen:
+class Screen(Figures):
     """What a view needs to answer one member of staff."""
 
     def __init__(self, request: HttpRequest, profile: Profile | None) -> None:
-        self.request, self.lang = request, web.language(request)
-        self.words = WORDS[self.lang]
-        self.rtl = self.lang in RTL_LANGUAGES
-        self._profile = profile
-        self.formats = profile.formats if profile else Formats()
-
-    @property
-    def profile(self) -> Profile:
-        """The installation's country; UserError when none was chosen."""
-        return self._profile or installed_profile()
+        lang = web.language(request)
+        super().__init__(lang, profile, kwh=WORDS[lang]["kwh"])
+        self.request, self.words = request, WORDS[lang]
+        self.rtl = lang in RTL_LANGUAGES
 
     @property
     def actor(self) -> str:
@@ -74,69 +65,9 @@ class Screen:
         """Why an account was held or rejected, in words; the code itself when it is new."""
         return REASONS[self.lang].get(code, code)
 
-    def plain(self, value: int, *, decimals: int = 0, signed: bool = False) -> str:
-        """A number as text, for charts and attributes."""
-        return text.format_number(value, self.lang, self.formats.digits, decimals=decimals, signed=signed)
-
-    def num(self, value: int) -> SafeString:
-        """A whole number as markup."""
-        return format_html('<bdi dir="ltr">{}</bdi>', self.plain(value))
-
     def counted(self, noun: str, count: int) -> str:
         """ "61 days", with the noun in the form that the count asks for."""
         return counted(noun, count, self.lang, self.plain(count))
-
-    def code(self, value: object) -> SafeString:
-        """An account number, serial or hash: left to right in any text."""
-        return format_html('<bdi dir="ltr" class="code">{}</bdi>', value)
-
-    def money(self, amount_minor: int, *, unit: bool = True) -> SafeString:
-        """An amount with all its decimals and, unless a column says it, the currency."""
-        currency = self.profile.currency
-        shown = text.format_amount(amount_minor, currency, self.lang, self.formats)
-        word = text.currency_word(currency, self.lang, self.formats)
-        if not unit:
-            return format_html('<bdi dir="ltr">{}</bdi>', shown)
-        return format_html(
-            '<span class="money"><bdi dir="ltr">{}</bdi> <small>{}</small></span>', shown, word
-        )
-
-    def energy(self, energy_wh: int | None, *, unit: bool = True) -> SafeString:
-        """Wh as kWh, exact; a dash for what was not measured."""
-        if energy_wh is None:
-            return format_html("{}", NO_VALUE)
-        shown = text.format_energy(energy_wh, self.lang, self.formats)
-        if not unit:
-            return format_html('<bdi dir="ltr">{}</bdi>', shown)
-        return format_html(
-            '<span class="money"><bdi dir="ltr">{}</bdi> <small>{}</small></span>', shown, self.words["kwh"]
-        )
-
-    def percent(self, now: int, before: int) -> SafeString:
-        """The change from `before` to `now` in percent, signed; a dash where there is nothing to compare."""
-        if before <= 0:
-            return format_html("{}", NO_VALUE)
-        permille = (now - before) * 1000 // before
-        shown = self.plain(permille, decimals=1, signed=True)
-        sign = {"fr": text.NBSP + "%", "ar": "٪" if self.formats.digits == "arab" else "%"}.get(
-            self.lang, "%"
-        )
-        return format_html('<bdi dir="ltr">{}{}</bdi>', shown, sign)
-
-    def day(self, day: dt.date) -> str:
-        """A date in words."""
-        return text.format_date(day, self.lang, self.formats)
-
-    def month(self, period: Period) -> str:
-        """A period in words."""
-        return text.format_month(period.start, self.lang, self.formats)
-
-    def moment(self, moment: dt.datetime) -> SafeString:
-        """Date and time of day where the utility is."""
-        zone = zoneinfo.ZoneInfo(self._profile.timezone if self._profile else "UTC")
-        local = moment.astimezone(zone)
-        clock = text.localise_digits(f"{local:%H:%M}", self.lang, self.formats.digits)
-        return format_html('{} <bdi dir="ltr">{}</bdi>', self.day(local.date()), clock)
 
     # Answers
 
