@@ -28,6 +28,7 @@ COMMANDS = (
     "paper",
     "reach",
     "messages",
+    "greenbutton",
     "serve",
     "worker",
     "db",
