@@ -22,6 +22,7 @@ from tayyar.profiles.model import (
     Category,
     Estimation,
     HighLow,
+    IdentityType,
     PaymentWay,
     Profile,
     Question,
@@ -33,6 +34,8 @@ from tayyar.profiles.reader import LANGUAGES, ProfileError, Section, read_yaml
 SHIPPED = Path(__file__).parent
 KINDS = ("RATE", "PRICE", "AMOUNT", "DATE", "DIVISOR")
 DIVISOR_NAMES = ("DAYS_IN_MONTH", "YEAR_365")
+ID_CODES = ("NATIONAL_ID", "RESIDENCE", "GULF_ID", "PASSPORT", "COMMERCIAL_REGISTER")
+ID_CHECKS = ("", "LUHN", "MOD97", "EGYPT")
 NEVER = "NEVER"  # the answer to a DATE question: it does not come into force
 
 
@@ -133,6 +136,8 @@ def _load(folder: Path, given: tuple[tuple[str, str], ...]) -> Profile:
         delivery=read_yaml(folder / "delivery.yaml") if (folder / "delivery.yaml").exists() else {},
         complaint_contacts=tuple(_contact(c) for c in s.sections("complaint_contacts")),
         payment_ways=tuple(_payment_way(w) for w in s.sections("payment_ways")),
+        identity_types=tuple(_identity_type(i) for i in s.sections("identity_types")),
+        terms_version=s.text("terms_version"),
         open_questions=questions,
         answers={key: _answer(folder, questions, key, value) for key, value in given},
         unverified=tuple(_unverified(u) for u in s.sections("unverified")),
@@ -257,6 +262,27 @@ def _contact(s: Section) -> dict[str, Any]:
 
 def _payment_way(s: Section) -> PaymentWay:
     made = PaymentWay(names=s.names("names"), how=s.names("how"), example=s.flag("example"))
+    s.done()
+    return made
+
+
+def _identity_type(s: Section) -> IdentityType:
+    made = IdentityType(
+        code=s.choice("code", ID_CODES),
+        kind=s.choice("kind", ("PERSON", "BUSINESS")),
+        names=s.names("names"),
+        least=s.integer("least"),
+        most=s.integer("most"),
+        has_letters=s.flag("letters"),
+        prefixes=s.texts("prefixes"),
+        check=s.choice("check", ID_CHECKS, ""),
+        nationalities=s.texts("nationalities"),
+        confidence=s.text("confidence"),
+    )
+    if not 1 <= made.least <= made.most <= 20:
+        raise s.fail("most", "a number has 1 to 20 signs, and not fewer than `least`")
+    if any(len(code) != 2 or not code.isupper() for code in made.nationalities):
+        raise s.fail("nationalities", "expected codes of ISO 3166-1 like SA")
     s.done()
     return made
 

@@ -115,6 +115,31 @@ class PaymentWay:
     example: bool
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityType:
+    """A document that people (PERSON) or companies (BUSINESS) prove themselves by. `code` is one of identity.IdType.
+
+    Its number has `least` to `most` digits, or letters too, and begins with one of `prefixes`, where there are any.
+    `check`: LUHN, MOD97, EGYPT or "". `nationalities`: ISO 3166-1 codes of who may hold one; empty: anybody.
+    """
+
+    code: str
+    kind: str
+    names: Names
+    least: int
+    most: int
+    has_letters: bool
+    prefixes: tuple[str, ...]
+    check: str
+    nationalities: tuple[str, ...]
+    confidence: str
+
+    @property
+    def nationality(self) -> str:
+        """The one that such a document proves by itself; "" where it must be asked."""
+        return self.nationalities[0] if len(self.nationalities) == 1 else ""
+
+
 @dataclass(frozen=True, eq=False)
 class Profile:
     """One country. `tariff_documents` are (file, raw values), read further by `tayyar.tariffs`."""
@@ -145,6 +170,8 @@ class Profile:
     delivery: Mapping[str, Any]  # delivery.yaml as it is; read further by `tayyar.notifications.plans`
     complaint_contacts: tuple[Mapping[str, Any], ...]
     payment_ways: tuple[PaymentWay, ...]
+    identity_types: tuple[IdentityType, ...]
+    terms_version: str  # of the portal's terms, "2026-11": whoever signs up accepts these
     open_questions: tuple[Question, ...]
     answers: Mapping[str, Answer]
     unverified: tuple[Unverified, ...]
@@ -171,6 +198,10 @@ class Profile:
     def question(self, key: str) -> Question:
         """The open question of that key. Raises KeyError."""
         return next(q for q in self.open_questions if q.key == key)
+
+    def identity_type(self, code: str) -> IdentityType | None:
+        """The document of that code; None where it proves nobody here."""
+        return next((found for found in self.identity_types if found.code == code), None)
 
     def category(self, code: str) -> Category:
         """The category of that code. Raises KeyError."""
