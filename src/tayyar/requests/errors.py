@@ -4,7 +4,7 @@ from tayyar.core.errors import UserError
 
 
 class RequestRefused(UserError):
-    """`reason`: TOO_MANY, NOT_YOURS, ENDED, OTHER_FORM, DOCUMENTS, DOCUMENT_KIND, DOCUMENT_MISSING, TEXT, STEP, GONE."""
+    """`reason`: TOO_MANY, NOT_YOURS, ENDED, OTHER_FORM, DOCUMENTS, DOCUMENT_KIND, DOCUMENT_MISSING, TEXT, GONE."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

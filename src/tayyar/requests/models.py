@@ -29,6 +29,7 @@ class Via(models.TextChoices):
     KIOSK = "KIOSK", "KIOSK"
     BRANCH = "BRANCH", "BRANCH"
     CALL = "CALL", "CALL"
+    FILE = "FILE", "FILE"  # one of many that a business sent in a file: not counted against a person's limit
 
 
 class ServiceRequest(models.Model):
@@ -92,7 +93,8 @@ class RequestEvent(models.Model):
     at = models.DateTimeField()
     actor = models.CharField(max_length=80, help_text='"person:12", "user:7", "system"')
     what = models.CharField(
-        max_length=12, help_text="OPENED, STEP, ASKED, ANSWERED, DOCUMENT, NOTE, ASSIGNED, DECIDED, WITHDRAWN"
+        max_length=12,
+        help_text="OPENED, STEP, ASKED, ANSWERED, DOCUMENT, NOTE, ASSIGNED, OVERDUE, DECIDED, WITHDRAWN",
     )
     step = models.CharField(max_length=30)
     text_sealed = models.BinaryField(

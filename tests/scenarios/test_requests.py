@@ -1,0 +1,530 @@
+"""Requests from opening to decision: what is asked, who is told, what follows, and what is refused."""
+
+import datetime as dt
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from PIL import Image
+from tests.scenarios import cast
+
+from tayyar.core import crypto
+from tayyar.core.models import AuditEntry
+from tayyar.customers.models import Channel, ContactPoint, Language, Preference
+from tayyar.customers.services import ADDRESS_FIELD, add_contact_point
+from tayyar.identity.models import Person
+from tayyar.notifications.kinds import MessageKind
+from tayyar.notifications.models import Message, MessageState, Payload
+from tayyar.notifications.payloads import PAYLOAD_FIELD
+from tayyar.requests import queries, registry, services
+from tayyar.requests.documents import Upload
+from tayyar.requests.errors import FormRefused, RequestRefused
+from tayyar.requests.models import RequestDocument, RequestEvent, RequestState, ServiceRequest, Via
+
+NOW = dt.datetime(2026, 11, 2, 8, tzinfo=dt.UTC)  # a Monday in Riyadh; Friday and Saturday are its weekend
+ACCOUNT, OTHER = cast.account_id(cast.SALMA), cast.account_id(cast.NASSER)
+READING = {"read_on": "2026-11-01", "value_kwh": "1234"}
+
+
+def make_person(member: int, *, language: Language = Language.ar) -> Person:
+    """A member of the cast with a login and a mobile of their own."""
+    own = ContactPoint.objects.create(
+        channel=Channel.SMS,
+        address_sealed=crypto.seal(f"+96655000000{member}", field=ADDRESS_FIELD),
+        address_hash=crypto.lookup_hash(f"+96655000000{member}", field=ADDRESS_FIELD),
+        verified_at=NOW,
+    )
+    return Person.objects.create(
+        user=User.objects.create_user(f"person{member}"),
+        customer_id=member,
+        id_type="NATIONAL_ID",
+        id_sealed=b"-",
+        id_hash=bytes([member]) * 16,
+        nationality="SA",
+        birth_date=cast.day("1980-01-01"),
+        language=language,
+        mobile=own,
+        verified_by="LOCAL",
+        verified_at=NOW,
+        created_at=NOW,
+    )
+
+
+@pytest.fixture
+def salma(books: None) -> Iterator[Person]:
+    """Salma with her account, a telephone number of it, and a login; Nasser with his."""
+    for member in (cast.SALMA, cast.NASSER):
+        cast.settle(member, start=cast.day("2026-08-28"))
+    add_contact_point(
+        account_id=ACCOUNT,
+        channel=Channel.SMS,
+        address="+966500000021",
+        verified_at=NOW,
+        actor="user:1",
+        now=NOW,
+    )
+    yield make_person(cast.SALMA)
+
+
+@pytest.fixture
+def clerk(db: None) -> User:
+    return User.objects.create_user("clerk", is_staff=True)
+
+
+def ask(person: Person | None, type_code: str = "READING_DISPUTE", **more: Any) -> ServiceRequest:
+    """Opens a reading dispute unless told otherwise."""
+    wanted: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "form": READING,
+        "via": Via.WEB,
+        "language": Language.ar,
+        "once_key": None,
+        "now": NOW,
+    }
+    return services.open_request(type_code=type_code, person=person, **(wanted | more))
+
+
+def told() -> list[tuple[int, int | None, str]]:
+    """Account, contact point and sentence of each REQUEST_UPDATE, in order."""
+    found = []
+    for message in Message.objects.filter(kind=MessageKind.REQUEST_UPDATE).order_by("ref"):
+        sealed = Payload.objects.get(ref=message.ref).facts_sealed
+        raw = json.loads(crypto.unseal(bytes(sealed), field=PAYLOAD_FIELD))
+        found.append((message.account_id, message.contact_point_id, raw["values"]["update_text"]))
+    return found
+
+
+def happened(request: ServiceRequest) -> list[str]:
+    return [one.what for one in queries.history_of(request, with_internal=True)]
+
+
+def picture(shade: int = 0) -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (30, 20), (shade, 0, 0)).save(made, "PNG")
+    return made.getvalue()
+
+
+class Recorder:
+    """A handler that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.refuses = False
+
+    def opened(self, *, request: ServiceRequest, form: dict[str, Any], now: dt.datetime) -> None:
+        self.calls.append(("opened", form["role"]))
+
+    def decided(
+        self, *, request: ServiceRequest, form: dict[str, Any], is_approved: bool, now: dt.datetime
+    ) -> None:
+        if self.refuses:
+            raise RequestRefused("GONE", "not now")
+        self.calls.append(("decided", is_approved))
+
+    def withdrawn(self, *, request: ServiceRequest, form: dict[str, Any], now: dt.datetime) -> None:
+        self.calls.append(("withdrawn",))
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    made = Recorder()
+    monkeypatch.setitem(registry._handlers, "TRANSFER", made)
+    return made
+
+
+TRANSFER = {"role": "OWNER", "start_date": "2026-11-01", "is_beneficiary": "YES"}
+
+
+# ------------------------------------------------------------------------------------------------------------ opening
+
+
+def test_a_request_gets_a_reference_a_deadline_in_working_days_and_the_asker_is_told(salma: Person) -> None:
+    request = ask(salma)
+    # ten working days after Monday 2 November: 3 4 5, 8 9 10 11 12, 15 16; Fridays and Saturdays are free
+    assert request.due_on == cast.day("2026-11-16")
+    assert (request.state, request.step) == (RequestState.OPEN, "REVIEW")
+    assert queries.form_of(request) == {"read_on": "2026-11-01", "value_kwh": 1234}
+    [(account, contact, sentence)] = told()
+    assert (account, contact) == (ACCOUNT, None) and "16 نوفمبر 2026" in sentence
+    assert happened(request) == ["OPENED"]
+
+
+def test_the_form_is_sealed(salma: Person) -> None:
+    request = ask(salma, form=READING | {"text": "كلب شرس عند الباب"})
+    assert "كلب".encode() not in bytes(ServiceRequest.objects.get().form_sealed)
+    assert queries.form_of(request)["text"] == "كلب شرس عند الباب"
+
+
+def test_a_form_that_is_sent_twice_opens_one_request(salma: Person) -> None:
+    first, second = ask(salma, once_key="k" * 200), ask(salma, once_key="k" * 200)
+    assert first.pk == second.pk and len(told()) == 1
+
+
+def test_the_key_of_one_form_does_not_open_another(salma: Person) -> None:
+    ask(salma, once_key="k")
+    with pytest.raises(RequestRefused) as refused:
+        ask(salma, once_key="k", form=READING | {"value_kwh": "9"})
+    assert refused.value.reason == "OTHER_FORM"
+
+
+def test_a_mistyped_form_says_each_field_and_why(salma: Person) -> None:
+    with pytest.raises(FormRefused) as refused:
+        ask(salma, form={"value_kwh": "many", "colour": "red", "text": "x" * 2001})
+    assert refused.value.errors == {
+        "read_on": "MISSING",
+        "value_kwh": "NUMBER",
+        "colour": "UNKNOWN",
+        "text": "LENGTH",
+    }
+    assert not ServiceRequest.objects.exists()
+
+
+def test_a_request_for_anothers_account_is_refused(salma: Person) -> None:
+    for account in (OTHER, 1, None):
+        with pytest.raises(RequestRefused) as refused:
+            ask(salma, account_id=account)
+        assert refused.value.reason == "NOT_YOURS"
+
+
+def test_who_holds_an_account_is_what_the_module_above_says(
+    salma: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_holders", [lambda person, account, today: account == OTHER])
+    assert ask(salma, account_id=OTHER).account_id == OTHER
+    with pytest.raises(RequestRefused):
+        ask(salma, account_id=ACCOUNT)
+
+
+def test_a_person_has_at_most_so_many_open_requests_of_a_kind(salma: Person) -> None:
+    first = ask(salma)
+    ask(salma)
+    with pytest.raises(RequestRefused) as refused:
+        ask(salma)  # most_open: 2
+    assert refused.value.reason == "TOO_MANY"
+    services.withdraw(request_id=first.pk, actor=f"person:{salma.pk}", now=NOW)
+    ask(salma)
+
+
+def test_a_person_opens_at_most_twenty_in_a_day_however_they_end(salma: Person) -> None:
+    for _ in range(20):
+        request = ask(salma)
+        services.withdraw(request_id=request.pk, actor=f"person:{salma.pk}", now=NOW)
+    with pytest.raises(RequestRefused) as refused:
+        ask(salma)
+    assert refused.value.reason == "TOO_MANY"
+    ask(salma, now=NOW + dt.timedelta(days=1, seconds=1))
+
+
+def test_a_business_file_opens_as_many_as_it_lists(salma: Person, recorder: Recorder) -> None:
+    for _ in range(30):
+        ask(salma, "TRANSFER", form=TRANSFER, via=Via.FILE)
+    assert ServiceRequest.objects.count() == 30
+    ask(salma)
+
+
+def test_a_request_of_a_type_nobody_handles_is_not_taken(
+    salma: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(registry._handlers, "TRANSFER", raising=False)
+    with pytest.raises(registry.UserError, match="claims registers no handler"):
+        ask(salma, "TRANSFER", form=TRANSFER)
+
+
+# ------------------------------------------------------------------------------------------------- who is told of what
+
+
+def test_news_of_a_claim_on_anothers_account_goes_to_the_claimant_alone(
+    salma: Person, recorder: Recorder
+) -> None:
+    nasser = make_person(cast.NASSER, language=Language.en)
+    request = ask(nasser, "TRANSFER", form=TRANSFER)
+    services.decide(request_id=request.pk, is_approved=False, text="No deed.", actor="user:1", now=NOW)
+    assert [(account, contact) for account, contact, _ in told()] == [(0, nasser.mobile_id)] * 2
+    assert told()[1][2].endswith("The reason: No deed.")
+
+
+def test_a_request_without_a_login_is_told_to_the_accounts_holder(salma: Person) -> None:
+    ask(None, via=Via.BRANCH, actor="user:1", language=Language.fr)
+    [(account, contact, sentence)] = told()
+    assert (account, contact) == (ACCOUNT, None) and sentence.startswith("Nous avons votre demande")
+
+
+def test_each_step_is_told_and_internal_words_are_not(salma: Person, clerk: User) -> None:
+    request, by = ask(salma), {"actor": f"user:{clerk.pk}", "now": NOW}
+    services.assign(request_id=request.pk, user=clerk, **by)
+    services.note(request_id=request.pk, text="يكذب؟", **by)
+    services.move_on(request_id=request.pk, step="VISIT", **by)
+    services.ask_person(request_id=request.pk, text="صورة أوضح", **by)
+    services.decide(request_id=request.pk, is_approved=True, text="صححنا القراءة.", **by)
+    sentences = [sentence for _, _, sentence in told()]
+    assert [sentence.split(":")[0] for sentence in sentences[1:]] == [
+        "طلبك الآن في خطوة",
+        "نحتاج منك إلى شيء",
+        "تم ما طلبت. صححنا القراءة.",
+    ]
+    assert not any("يكذب" in sentence for sentence in sentences)
+    seen = [one.what for one in queries.history_of(request, with_internal=False)]
+    assert seen == ["OPENED", "STEP", "ASKED", "DECIDED"]
+
+
+def test_a_person_who_wants_no_news_gets_none(salma: Person) -> None:
+    from tayyar.customers.models import OptOut
+
+    OptOut.objects.create(account_id=ACCOUNT, kind=MessageKind.REQUEST_UPDATE, since=NOW)
+    ask(salma)
+    assert told() == []
+
+
+# ------------------------------------------------------------------------------------------------------------- working
+
+
+def test_the_time_a_person_is_waited_for_is_added_to_the_deadline(salma: Person) -> None:
+    request = ask(salma)
+    services.ask_person(request_id=request.pk, text="صورة", actor="user:1", now=cast.noon("2026-11-04"))
+    late = cast.noon("2026-12-20")
+    assert not queries.is_overdue(ServiceRequest.objects.get(), today=late.date())
+    services.answer(request_id=request.pk, text="هذه", actor=f"person:{salma.pk}", now=late)
+    # asked on the 4th with eight working days left (5, 8-12, 15, 16); from Sunday 20 December: 21-24, 27-30
+    assert ServiceRequest.objects.get().due_on == cast.day("2026-12-30")
+
+
+def test_a_person_answers_with_papers_and_the_request_is_open_again(salma: Person) -> None:
+    request = ask(salma)
+    services.ask_person(request_id=request.pk, text="صورة", actor="user:1", now=NOW)
+    assert ServiceRequest.objects.get().state == RequestState.WAITING
+    papers = [Upload("METER_PHOTO", picture())]
+    answer = {
+        "request_id": request.pk,
+        "text": "",
+        "documents": papers,
+        "actor": f"person:{salma.pk}",
+        "now": NOW,
+    }
+    services.answer(**answer)
+    services.answer(**answer)  # sent twice
+    assert ServiceRequest.objects.get().state == RequestState.OPEN
+    assert happened(request) == ["OPENED", "ASKED", "DOCUMENT", "ANSWERED"]
+    [paper] = queries.documents_of(request)
+    content, media_type = queries.paper_of(request, paper.pk)
+    assert media_type == "image/jpeg" and content.startswith(b"\xff\xd8")
+    assert content not in bytes(RequestDocument.objects.get().content_sealed)
+
+
+def test_papers_are_counted_by_kind_and_in_all(salma: Person) -> None:
+    request = ask(salma, documents=[Upload("METER_PHOTO", picture(n)) for n in (0, 90, 180)])
+    for kind, reason in (("METER_PHOTO", "DOCUMENTS"), ("DEED", "DOCUMENT_KIND")):
+        with pytest.raises(RequestRefused) as refused:
+            services.add_document(
+                request_id=request.pk, kind=kind, data=picture(250), actor=f"person:{salma.pk}", now=NOW
+            )
+        assert refused.value.reason == reason
+    services.add_document(
+        request_id=request.pk, kind="METER_PHOTO", data=picture(90), actor=f"person:{salma.pk}", now=NOW
+    )  # the same one again
+    assert RequestDocument.objects.count() == 3
+
+
+@pytest.mark.parametrize("act", ["add_document", "answer", "withdraw"])
+def test_another_persons_request_is_as_if_it_did_not_exist(salma: Person, act: str) -> None:
+    request, nasser = ask(salma), make_person(cast.NASSER)
+    more: dict[str, Any] = {
+        "add_document": {"kind": "METER_PHOTO", "data": picture()},
+        "answer": {"text": "mine"},
+        "withdraw": {},
+    }[act]
+    messages = set()
+    for number in (request.pk, request.pk + 999):
+        with pytest.raises(RequestRefused) as refused:
+            getattr(services, act)(request_id=number, actor=f"person:{nasser.pk}", now=NOW, **more)
+        messages.add((refused.value.reason, str(refused.value)))
+    assert len(messages) == 1 and messages.pop()[0] == "GONE"
+    assert happened(request) == ["OPENED"]
+    assert queries.find_for(nasser, request.reference) is None
+
+
+@pytest.mark.parametrize(
+    "spoil", [str.lower, lambda r: r.replace("-", ""), lambda r: r.replace("0", "O"), lambda r: f" {r} "]
+)
+def test_a_reference_is_found_however_it_is_typed(salma: Person, spoil: Any) -> None:
+    request = ask(salma)
+    assert queries.find_for(salma, spoil(request.reference)) == request
+    assert queries.find_any(spoil(request.reference)) == request
+
+
+def test_a_reference_with_a_wrong_letter_is_not_taken_for_anothers(salma: Person) -> None:
+    reference = ask(salma).reference
+    wrong = reference[:-1] + ("A" if reference[-1] != "A" else "B")
+    assert queries.canonical(wrong) is None and queries.find_any(wrong) is None
+    assert queries.canonical("") is None and queries.canonical("R-") is None
+
+
+def test_a_refusal_needs_its_reason(salma: Person) -> None:
+    request = ask(salma)
+    with pytest.raises(RequestRefused) as refused:
+        services.decide(request_id=request.pk, is_approved=False, text=" ", actor="user:1", now=NOW)
+    assert refused.value.reason == "TEXT"
+
+
+def test_a_decision_sent_twice_is_one_and_another_is_refused(salma: Person, recorder: Recorder) -> None:
+    request = ask(salma, "TRANSFER", form=TRANSFER)
+    for _ in range(2):
+        services.decide(request_id=request.pk, is_approved=True, text="", actor="user:1", now=NOW)
+    assert recorder.calls == [("opened", "OWNER"), ("decided", True)]
+    with pytest.raises(RequestRefused) as refused:
+        services.decide(request_id=request.pk, is_approved=False, text="No.", actor="user:2", now=NOW)
+    assert refused.value.reason == "ENDED"
+    with pytest.raises(RequestRefused):
+        services.withdraw(request_id=request.pk, actor=f"person:{salma.pk}", now=NOW)
+
+
+def test_a_decision_that_cannot_be_carried_out_leaves_the_request_open(
+    salma: Person, recorder: Recorder
+) -> None:
+    request = ask(salma, "TRANSFER", form=TRANSFER)
+    recorder.refuses = True
+    with pytest.raises(RequestRefused):
+        services.decide(request_id=request.pk, is_approved=True, text="", actor="user:1", now=NOW)
+    request.refresh_from_db()
+    assert request.state == RequestState.OPEN and happened(request) == ["OPENED"] and len(told()) == 1
+
+
+def test_a_withdrawn_request_tells_its_handler_and_ends(salma: Person, recorder: Recorder) -> None:
+    request = ask(salma, "TRANSFER", form=TRANSFER)
+    for _ in range(2):
+        services.withdraw(request_id=request.pk, actor=f"person:{salma.pk}", now=NOW)
+    assert recorder.calls[1:] == [("withdrawn",)]
+    with pytest.raises(RequestRefused):
+        services.answer(request_id=request.pk, text="back", actor=f"person:{salma.pk}", now=NOW)
+
+
+def test_a_clerk_is_told_once_of_a_deadline_that_passed(salma: Person, clerk: User) -> None:
+    request, late = ask(salma), cast.noon("2026-11-17")
+    services.assign(request_id=request.pk, user=clerk, actor=f"user:{clerk.pk}", now=NOW)
+    assert services.tell_overdue(user=clerk, now=cast.noon("2026-11-16")) == []
+    assert services.tell_overdue(user=clerk, now=late) == [request]
+    assert services.tell_overdue(user=clerk, now=late) == []
+    assert queries.queue(today=late.date(), overdue=True).rows == [request]
+    assert len(told()) == 1  # no word to the asker
+
+
+def test_the_queue_is_filtered_and_counted(salma: Person, clerk: User, recorder: Recorder) -> None:
+    first, second = ask(salma), ask(salma, "TRANSFER", form=TRANSFER)
+    services.assign(request_id=second.pk, user=clerk, actor="user:1", now=NOW)
+    services.ask_person(request_id=first.pk, text="?", actor="user:1", now=NOW)
+    today = NOW.date()
+    assert queries.queue(today=today).rows == [second, first]  # due on the 9th and on the 16th
+    assert queries.queue(today=today, type_code="TRANSFER").rows == [second]
+    assert queries.queue(today=today, state="WAITING").rows == [first]
+    assert queries.queue(today=today, assigned_to=clerk).rows == [second]
+    assert queries.queue(today=today, state="APPROVED").total == 0
+    assert queries.queue_counts(user=clerk, today=today) == {
+        "open": 2,
+        "waiting": 1,
+        "mine": 1,
+        "overdue": 0,
+        "READING_DISPUTE": 1,
+        "TRANSFER": 1,
+    }
+
+
+def test_every_step_is_in_the_audit_log_without_what_was_said(salma: Person) -> None:
+    request = ask(salma)
+    services.ask_person(request_id=request.pk, text="سر كبير", actor="user:1", now=NOW)
+    entries = AuditEntry.objects.filter(subject=f"request:{request.reference}")
+    assert [entry.action for entry in entries.order_by("id")] == ["REQUEST_OPENED", "REQUEST_ASKED"]
+    assert "سر" not in json.dumps([entry.detail for entry in entries], ensure_ascii=False)
+    assert not any("سر".encode() in bytes(e.text_sealed or b"") for e in RequestEvent.objects.all())
+
+
+# ------------------------------------------------------------------------------------------------------------ handlers
+
+
+@pytest.mark.parametrize("wants", [True, False])
+def test_a_paper_bill_is_decided_by_itself(salma: Person, wants: bool) -> None:
+    Preference.objects.create(account_id=ACCOUNT, wants_paper=not wants)
+    request = ask(salma, "PAPER_BILL", form={"wants_paper": "YES" if wants else "NO"})
+    assert (request.state, request.ended_by) == (RequestState.APPROVED, "system")
+    assert Preference.objects.get(account_id=ACCOUNT).wants_paper is wants
+    assert [sentence for _, _, sentence in told()] == ["تم ما طلبت."]
+    assert happened(request) == ["OPENED", "DECIDED"]
+
+
+def test_paper_that_is_the_only_way_left_cannot_be_stopped(salma: Person) -> None:
+    Preference.objects.create(account_id=ACCOUNT, wants_paper=True, excluded=["SMS"])
+    with pytest.raises(FormRefused) as refused:
+        ask(salma, "PAPER_BILL", form={"wants_paper": "NO"})
+    assert refused.value.errors == {"wants_paper": "NOTHING_LEFT"}
+    assert not ServiceRequest.objects.exists() and told() == []
+
+
+def test_new_contact_details_are_used_once_staff_verified_them_and_the_old_are_warned(salma: Person) -> None:
+    old = ContactPoint.objects.get(account_id=ACCOUNT)
+    form = {"channel": "SMS", "address": "٠٥٠ ٠٠٠ ٠٠٩٩", "drops_old": "YES"}
+    request = ask(salma, "CONTACT_UPDATE", form=form)
+    assert [(contact, sentence[:13]) for _, contact, sentence in told()] == [
+        (old.pk, "طلب أحدهم تغي"),
+        (None, "وصلنا طلبك. ن"),
+    ]
+    assert ContactPoint.objects.filter(account_id=ACCOUNT).count() == 1
+    services.decide(request_id=request.pk, is_approved=True, text="", actor="user:7", now=NOW)
+    old.refresh_from_db()
+    new = ContactPoint.objects.get(account_id=ACCOUNT, is_active=True)
+    assert not old.is_active and new.verified_at == NOW
+    assert crypto.unseal(bytes(new.address_sealed), field=ADDRESS_FIELD) == "+966500000099"
+
+
+def test_a_refused_contact_update_changes_nothing(salma: Person) -> None:
+    form = {"channel": "EMAIL", "address": "new@mail.example", "drops_old": "NO"}
+    request = ask(salma, "CONTACT_UPDATE", form=form)
+    services.decide(request_id=request.pk, is_approved=False, text="لم نتحقق.", actor="user:7", now=NOW)
+    assert ContactPoint.objects.filter(account_id=ACCOUNT).count() == 1
+
+
+def test_an_address_that_is_none_is_refused_at_its_field(salma: Person) -> None:
+    with pytest.raises(FormRefused) as refused:
+        ask(salma, "CONTACT_UPDATE", form={"channel": "EMAIL", "address": "050", "drops_old": "NO"})
+    assert refused.value.errors == {"address": "ADDRESS"}
+
+
+@pytest.fixture
+def bills(salma: Person) -> dict[int, int]:
+    """The numbers of September's bills, told already, by account."""
+    for member in (cast.SALMA, cast.NASSER):
+        cast.read(member, cast.day("2026-09-28"), 1500)
+    cast.bill("2026-09")
+    Message.objects.filter(kind=MessageKind.BILL_ISSUED).update(state=MessageState.DELIVERED)
+    return {account: ref for account, ref in Message.objects.values_list("account_id", "ref")}
+
+
+def test_a_bill_is_sent_again_at_once(salma: Person, bills: dict[int, int]) -> None:
+    number = bills[ACCOUNT]
+    request = ask(salma, "BILL_COPY", form={"bill_number": str(number), "way": "AGAIN"})
+    assert request.state == RequestState.APPROVED
+    assert Message.objects.get(ref=number).state == MessageState.QUEUED
+
+
+def test_a_stamped_copy_waits_for_staff(salma: Person, bills: dict[int, int]) -> None:
+    number = bills[ACCOUNT]
+    request = ask(salma, "BILL_COPY", form={"bill_number": str(number), "way": "STAMPED"})
+    assert request.state == RequestState.OPEN
+    services.decide(request_id=request.pk, is_approved=True, text="جاهزة.", actor="user:7", now=NOW)
+    assert Message.objects.get(ref=number).state == MessageState.DELIVERED
+
+
+def test_a_foreign_and_an_unknown_bill_are_refused_alike(salma: Person, bills: dict[int, int]) -> None:
+    for number in (bills[OTHER], bills[ACCOUNT] + 97, 5):
+        with pytest.raises(FormRefused) as refused:
+            ask(salma, "BILL_COPY", form={"bill_number": number, "way": "AGAIN"})
+        assert refused.value.errors == {"bill_number": "BILL"}
+
+
+def test_an_unknown_type_and_a_second_handler_are_refused_at_start() -> None:
+    with pytest.raises(registry.UserError, match="no request type 'ACOUNT_CLAIM'"):
+        registry.register("ACOUNT_CLAIM", Recorder())
+    with pytest.raises(registry.UserError, match="has a handler already"):
+        registry.register("PAPER_BILL", Recorder())
+    with pytest.raises(registry.UserError, match="says that it has no handler"):
+        registry.register("READING_DISPUTE", Recorder())
