@@ -20,7 +20,7 @@ from tayyar.ledger.models import LedgerAccount, TransferKind
 
 RECENT_MONTHS = 14  # a year, the month before it for comparison, and the one that is under way
 
-Sees = Callable[[Period], bool]
+Sees = Callable[[dt.date, dt.date], bool]  # whether the days [first, end) are the reader's to see
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +133,17 @@ def standings(account_ids: Sequence[int], now: dt.datetime) -> dict[int, Standin
     carried |= _carried_of_old([id for id in ids if id not in carried])
     singly = dict(LedgerAccount.objects.filter(id__in=ids).values_list("id", "balance_minor"))
     return {
-        id: _standing(id, carried.get(id, 0) + singly.get(id, 0), rows, today)
+        id: _standing(id, carried.get(id, 0) + singly.get(id, 0), rows, today, was_billed=id in carried)
         for id, rows in by_account.items()
     }
 
 
 def bills_of(account_id: int, first: int = 0, limit: int = 13, *, sees: Sees | None = None) -> list[BillRow]:
-    """The account's documents, newest first, from the `first`-th (0) on, at most `limit`; those of periods that
+    """The account's documents, newest first, from the `first`-th (0) on, at most `limit`; those whose days
     `sees` allows."""
     rows = [row for row, _ in _rows("account_id = %s", [account_id])]
     paid = _with_unpaid(rows, _balance(account_id))
-    return [row for row in paid if sees is None or sees(row.period)][first : first + limit]
+    return [row for row in paid if sees is None or sees(row.start_date, row.end_date)][first : first + limit]
 
 
 def standing_bills(
@@ -152,7 +152,7 @@ def standing_bills(
     """The bills that stand of the last `months` periods up to today's, newest first; `unpaid_minor` is not filled."""
     since = Period.of(today).plus(1 - months).number
     rows = (row for row, _ in _rows("account_id = %s AND period >= %s", [account_id, since]))
-    return [row for row in rows if row.stands and (sees is None or sees(row.period))]
+    return [row for row in rows if row.stands and (sees is None or sees(row.start_date, row.end_date))]
 
 
 def payments_of(
@@ -278,13 +278,15 @@ def _with_unpaid(rows: Iterable[BillRow], balance_minor: int) -> list[BillRow]:
     return out
 
 
-def _standing(account_id: int, balance_minor: int, rows: list[BillRow], today: dt.date) -> Standing:
+def _standing(
+    account_id: int, balance_minor: int, rows: list[BillRow], today: dt.date, *, was_billed: bool
+) -> Standing:
     bills = _with_unpaid(rows, balance_minor)
     unpaid = [row for row in bills if row.unpaid_minor]
     ahead = [row for row in unpaid if row.due_date >= today]
     late = [row for row in unpaid if row.due_date < today]
     # What the recent bills do not explain is older than they are, so overdue; unless nothing was ever billed.
-    overdue = max(0, balance_minor - sum(row.unpaid_minor for row in ahead)) if bills else 0
+    overdue = max(0, balance_minor - sum(row.unpaid_minor for row in ahead)) if bills or was_billed else 0
     pick = min((row.due_date for row in ahead), default=min((row.due_date for row in late), default=None))
     return Standing(
         account_id=account_id,

@@ -91,8 +91,7 @@ def months_of(bills: Iterable[BillRow]) -> list[MonthUse]:
 def daily(account_id: int, days: int = 60, *, today: dt.date, sees: Sees | None = None) -> list[DayUse]:
     """The last `days` days that the meters give, oldest first; empty where meters are not read every day.
 
-    A day of several usage points is there when each of them was read. A day is seen with the period that billed it;
-    while it is not billed, with its own month.
+    A day of several usage points is there when each of them was read.
     """
     first, end = today - dt.timedelta(days=days), today + dt.timedelta(days=1)
     supplied = _supplied(account_id, first=first, end=end)
@@ -114,7 +113,7 @@ def daily(account_id: int, days: int = 60, *, today: dt.date, sees: Sees | None 
             ),
             None,
         )
-        if sees is None or sees(bill.period if bill else Period.of(row.day)):
+        if sees is None or sees(row.day, row.day + dt.timedelta(days=1)):
             share = _share(bill, row.energy_wh) if bill else None
             parts.setdefault(row.day, []).append((row.energy_wh, share, row.is_actual))
     out = []

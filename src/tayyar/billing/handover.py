@@ -113,7 +113,9 @@ def leave(
         if day == billed_to:
             _end_billed(agreement, day, value_wh, actor, now)
             return HandedOver(agreement_id, day, cancelled, None)
-    final = services.move_out(agreement_id=agreement_id, end_date=day, value_wh=value_wh, actor=actor, now=now)
+    final = services.move_out(
+        agreement_id=agreement_id, end_date=day, value_wh=value_wh, actor=actor, now=now
+    )
     return HandedOver(agreement_id, day, cancelled, final)
 
 
@@ -122,7 +124,9 @@ def _end_billed(
 ) -> None:
     """All its days are billed: it only ends. Whoever comes opens at the register where its last bill closed."""
     if value_wh is not None:
-        raise UserError(f"The days before {day} are billed already, by another reading. Leave the reading out.")
+        raise UserError(
+            f"The days before {day} are billed already, by another reading. Leave the reading out."
+        )
     agreement.end_date = day
     agreement.save(update_fields=["end_date"])
     last = Bill.objects.filter(agreement_id=agreement.pk, end_date=day).exclude(kind=BillKind.CREDIT_NOTE)

@@ -1,7 +1,7 @@
 """An account's use and bills as Green Button data: an Atom feed of ESPI 4.0 resources (NAESB REQ.21).
 
 Owns the mapping (docs/exports.md): a UsagePoint for each agreement, its billed energy and, where the meter is read
-every day, its days as IntervalBlocks, a UsageSummary for each bill that stands, LocalTimeParameters of the utility's zone.
+every day, its days as IntervalBlocks, a UsageSummary for each bill that stands, the zone as LocalTimeParameters.
 It names no person: who asked for the file knows whose it is. Never writes. Next: portal, api, `tayyar greenbutton`.
 
 Times are seconds since 1970 UTC of the local midnight that begins a day; money is in hundred-thousandths of the
@@ -55,7 +55,7 @@ def greenbutton(
     bills = [
         bill
         for bill in newest.values()
-        if bill.kind != BillKind.CREDIT_NOTE and (sees is None or sees(Period.from_number(bill.period)))
+        if bill.kind != BillKind.CREDIT_NOTE and (sees is None or sees(bill.start_date, bill.end_date))
     ]
     agreements = Agreement.objects.in_bulk({bill.agreement_id for bill in bills})
     feed = _Feed(account_id, profile, now)

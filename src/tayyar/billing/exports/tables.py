@@ -90,7 +90,7 @@ def bills_table(account_id: int, lang: str, *, sees: Sees | None = None) -> Tabl
             bill.due_date,
         )
         for bill in found
-        if sees is None or sees(Period.from_number(bill.period))
+        if sees is None or sees(bill.start_date, bill.end_date)
     ]
     return _table("BILLS", columns, rows, lang)
 
