@@ -4,6 +4,7 @@ It owns the connections and the one retry. It never logs an address, a body or a
 number. Next: the adapters, which know what an answer means.
 """
 
+import atexit
 import json
 import logging
 import os
@@ -80,6 +81,13 @@ class Inquiry:
         request = Request("POST", url, {**all_headers, **(headers or {})}, urlencode(fields).encode())
         return self._ask(request, until=until, may_repeat=False)
 
+    def close(self) -> None:
+        """End the connections of this process; a later question opens them again."""
+        with self._lock:
+            if self._connections is not None and self._process == os.getpid():
+                self._connections.close()
+            self._connections = None
+
     def down(self, why: str) -> AuthorityError:
         """DOWN, and a line in the log that says why to whoever runs the place."""
         _log.warning("Identity authority %s: %s", self.code, why)
@@ -122,4 +130,5 @@ class Inquiry:
                     timeout_seconds=self.timeout_seconds, connect_seconds=CONNECT_SECONDS, keep_alive=False
                 )
                 self._process = os.getpid()
+                atexit.register(self.close)
             self._connections.submit([(None, request)], done)
