@@ -97,7 +97,7 @@ class ContactUpdate:
         except AddressMistyped:
             raise FormRefused({"address": "ADDRESS"}) from None
 
-    def _warn(self, request: ServiceRequest, what: str, now: dt.datetime, besides: int | None = None) -> None:
+    def _warn(self, request: ServiceRequest, what: str, now: dt.datetime, besides: int = 0) -> None:
         for contact in self._present(_account(request)).exclude(pk=besides):
             warn(request, what, contact_point_id=contact.pk, now=now)
 

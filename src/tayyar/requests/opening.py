@@ -50,8 +50,7 @@ def open_request(
     kind = request_type(type_code)
     handler = registry.handler_of(type_code)
     values = check_form(kind, form)
-    asked = {"type_code": type_code, "account_id": account_id, "values": values}
-    if known := _known(person, account_id, once_key, **asked):
+    if known := _known(person, account_id, once_key, type_code, values):
         return known
     papers = clean_papers(kind, documents)
     for required in kind.documents:
@@ -60,7 +59,7 @@ def open_request(
     actor = actor or (f"person:{person.pk}" if person else "system")
     with transaction.atomic():
         _lock(person, account_id)
-        if known := _known(person, account_id, once_key, **asked):
+        if known := _known(person, account_id, once_key, type_code, values):
             return known
         _check_holder(kind, person, account_id, now)
         if via is not Via.FILE:
@@ -96,20 +95,14 @@ def _stored_key(once_key: str | None) -> str | None:
 
 
 def _known(
-    person: Person | None,
-    account_id_of_lock: int | None,
-    once_key: str | None,
-    *,
-    type_code: str,
-    account_id: int | None,
-    values: Form,
+    person: Person | None, account_id: int | None, once_key: str | None, type_code: str, values: Form
 ) -> ServiceRequest | None:
     """The request that this form opened before. RequestRefused OTHER_FORM when its key opened something else."""
     if once_key is None:
         return None
     found = ServiceRequest.objects.filter(person=person, once_key=_stored_key(once_key))
     if person is None:
-        found = found.filter(account_id=account_id_of_lock)
+        found = found.filter(account_id=account_id)
     known = found.first()
     if known is None:
         return None

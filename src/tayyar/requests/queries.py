@@ -7,7 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 
 from tayyar.core import references
@@ -78,7 +78,7 @@ def queue(
     today: dt.date,
     type_code: str = "",
     state: str = "",
-    assigned_to: AbstractUser | None = None,
+    assigned_to: User | None = None,
     overdue: bool = False,
     page: int = 1,
 ) -> QueuePage:
@@ -98,7 +98,7 @@ def queue(
     return QueuePage(list(found[(page - 1) * PAGE : page * PAGE]), total, page, pages)
 
 
-def queue_counts(*, user: AbstractUser, today: dt.date) -> dict[str, int]:
+def queue_counts(*, user: User, today: dt.date) -> dict[str, int]:
     """How many are `open` (with the staff or the person), `waiting`, `mine`, `overdue`, and of each type (its code)."""
     rows = ServiceRequest.objects.filter(ended_at=None)
     counts = rows.aggregate(

@@ -6,6 +6,7 @@ from typing import Any
 
 from tayyar.core.crypto import seal, unseal
 
+Sealed = bytes | memoryview  # as PostgreSQL's driver gives it
 _FORM, _TEXT, _PAPER = "requests.request.form", "requests.event.text", "requests.document.content"
 
 
@@ -14,9 +15,9 @@ def seal_form(form: dict[str, Any]) -> bytes:
     return seal(json.dumps(form, ensure_ascii=False, sort_keys=True), field=_FORM)
 
 
-def open_form(sealed: bytes) -> dict[str, Any]:
+def open_form(sealed: Sealed) -> dict[str, Any]:
     """The form as JSON values."""
-    return dict(json.loads(unseal(sealed, field=_FORM)))
+    return dict(json.loads(unseal(bytes(sealed), field=_FORM)))
 
 
 def seal_text(text: str) -> bytes | None:
@@ -24,9 +25,9 @@ def seal_text(text: str) -> bytes | None:
     return seal(text, field=_TEXT) if text else None
 
 
-def open_text(sealed: bytes | None) -> str:
+def open_text(sealed: Sealed | None) -> str:
     """The text; empty for none."""
-    return unseal(sealed, field=_TEXT) if sealed is not None else ""
+    return unseal(bytes(sealed), field=_TEXT) if sealed is not None else ""
 
 
 def seal_paper(content: bytes) -> bytes:
@@ -34,6 +35,6 @@ def seal_paper(content: bytes) -> bytes:
     return seal(base64.b64encode(content).decode(), field=_PAPER)
 
 
-def open_paper(sealed: bytes) -> bytes:
+def open_paper(sealed: Sealed) -> bytes:
     """The picture or PDF."""
-    return base64.b64decode(unseal(sealed, field=_PAPER))
+    return base64.b64decode(unseal(bytes(sealed), field=_PAPER))

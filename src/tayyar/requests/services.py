@@ -7,7 +7,7 @@ it changes nothing more. An actor "person:12" reaches their own requests only. N
 import datetime as dt
 from collections.abc import Sequence
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from tayyar.core.errors import UserError
@@ -98,7 +98,7 @@ def note(*, request_id: int, text: str, actor: str, now: dt.datetime) -> None:
 
 
 @transaction.atomic
-def assign(*, request_id: int, user: AbstractUser | None, actor: str, now: dt.datetime) -> None:
+def assign(*, request_id: int, user: User | None, actor: str, now: dt.datetime) -> None:
     """Whose work it is from now on; None: nobody's. UserError for somebody who is no staff."""
     request = _open(request_id, actor)
     if user is not None and not (user.is_active and user.is_staff):
@@ -147,7 +147,7 @@ def withdraw(*, request_id: int, actor: str, now: dt.datetime) -> None:
 
 
 @transaction.atomic
-def tell_overdue(*, user: AbstractUser, now: dt.datetime) -> list[ServiceRequest]:
+def tell_overdue(*, user: User, now: dt.datetime) -> list[ServiceRequest]:
     """Requests of this clerk whose deadline passed and of which they were not told yet; each is told once."""
     today, actor = local_day(now, installed_profile()), f"user:{user.pk}"
     late = ServiceRequest.objects.select_for_update(skip_locked=True).filter(
