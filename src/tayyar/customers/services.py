@@ -1,4 +1,4 @@
-"""Writing what customers ask of how they are told: their contact points. Every call is audited.
+"""Writing what customers ask of how they are told: their contact points; and who signed up. Every call is audited.
 
 It never sends anything and never decides which channel is used first. Next: notifications reads what is active here.
 """
@@ -6,14 +6,15 @@ It never sends anything and never decides which channel is used first. Next: not
 import datetime as dt
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from tayyar.core import audit, crypto
 from tayyar.core.errors import UserError
-from tayyar.customers.models import Channel, ContactMark, ContactPoint, CustomerAccount
+from tayyar.customers.models import Channel, ContactMark, ContactPoint, Customer, CustomerAccount
 
 ADDRESS_FIELD = "customers.contact_point.address"  # under which addresses are sealed and hashed
+NATIONAL_ID_FIELD = "customers.customer.national_id"
 # A browser gives a new address each time it subscribes anew and never says that the old one is dead.
 MOST_ACTIVE = {Channel.PUSH: 5}
 
@@ -67,6 +68,55 @@ def add_contact_point(
     if most := MOST_ACTIVE.get(channel):
         _retire_oldest(found, most, actor=actor, now=now)
     return found
+
+
+@transaction.atomic
+def add_person_contact(
+    *, channel: Channel, address: str, verified_at: dt.datetime | None, actor: str, now: dt.datetime
+) -> ContactPoint:
+    """A contact point of a person outside any account, always a new one: people who share a telephone or an address
+    each have theirs, so that what becomes of one says nothing of the others."""
+    made = ContactPoint.objects.create(
+        account=None,
+        channel=channel,
+        address_sealed=crypto.seal(address, field=ADDRESS_FIELD),
+        address_hash=crypto.lookup_hash(address, field=ADDRESS_FIELD),
+        verified_at=verified_at,
+    )
+    audit.record(
+        actor=actor, action="CONTACT_ADDED", subject=f"contact:{made.pk}", now=now, channel=channel.name
+    )
+    return made
+
+
+@transaction.atomic
+def verify_person_contact(*, contact_point_id: int, actor: str, now: dt.datetime) -> ContactPoint:
+    """Its owner proved to read what goes there. ContactPoint.DoesNotExist when it belongs to an account."""
+    contact = ContactPoint.objects.select_for_update().get(id=contact_point_id, account=None)
+    contact.verified_at = now
+    contact.save(update_fields=["verified_at"])
+    audit.record(actor=actor, action="CONTACT_VERIFIED", subject=f"contact:{contact.pk}", now=now)
+    return contact
+
+
+@transaction.atomic
+def add_customer(
+    *, kind: str, name: str, is_citizen: bool, id_number: str, id_hash: bytes, actor: str, now: dt.datetime
+) -> Customer:
+    """A PERSON or BUSINESS that the books did not know, numbered apart from the utility's own customers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('customers_customer_serial')")
+        number = int(cursor.fetchone()[0])
+    made = Customer.objects.create(
+        id=number,
+        kind=kind,
+        name=name[:120],
+        is_citizen=is_citizen,
+        national_id_sealed=crypto.seal(id_number, field=NATIONAL_ID_FIELD),
+        national_id_hash=id_hash,
+    )
+    audit.record(actor=actor, action="CUSTOMER_ADDED", subject=f"customer:{number}", now=now, kind=kind)
+    return made
 
 
 def _retire_oldest(kept: ContactPoint, most: int, *, actor: str, now: dt.datetime) -> None:
