@@ -12,10 +12,10 @@ from django.templatetags.static import static
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from tayyar.core import crypto, web
+from tayyar.core import clock, crypto, web
 from tayyar.core.text import RTL_LANGUAGES
+from tayyar.identity import people
 from tayyar.identity.models import Person
-from tayyar.identity.simple import set_simple
 from tayyar.portal import shell
 from tayyar.portal.queries import utility
 from tayyar.portal.shell_words import SHELL_WORDS
@@ -94,8 +94,8 @@ def offline(request: HttpRequest) -> HttpResponse:
 def simple(request: HttpRequest) -> HttpResponse:
     """Turn simple mode on or off: for the person who is signed in, and on this device, then back to the page."""
     is_simple = request.POST.get("simple") == "1"
-    if request.user.is_authenticated:
-        set_simple(user_id=int(request.user.pk), is_simple=is_simple)
+    if person := people.person_of(request.user):
+        people.set_simple(person=person, is_simple=is_simple, now=clock.now())
     back = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/")
     response = HttpResponseRedirect(back if safe else "/")
