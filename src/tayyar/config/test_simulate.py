@@ -1,6 +1,7 @@
 """The simulated providers start together, the file written for them works with every gateway, and knobs are checked."""
 
 import datetime as dt
+import json
 import signal
 import stat
 import subprocess
@@ -11,15 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from tayyar.config.authorities import read_authorities
 from tayyar.config.commands.simulate import fault_list, read_faults, read_ports
 from tayyar.config.wiring import gateway_of
 from tayyar.core import crypto
 from tayyar.core.errors import UserError
 from tayyar.customers.models import Channel
+from tayyar.gateways.identity_authority.people import birth_date_of, number_of
 from tayyar.gateways.push_peer.browsers import subscription
 from tayyar.gateways.push_peer.faults import Faults as PushFaults
 from tayyar.gateways.simulated import PEERS, Simulated, registrations, simulated_providers
 from tayyar.gateways.smsc.faults import Faults as SmscFaults
+from tayyar.identity.models import IdType
 from tayyar.notifications.ports import (
     ADDRESS_FIELD,
     Content,
@@ -39,6 +43,7 @@ from tayyar.notifications.variables import TEMPLATES
 NOW = dt.datetime(2026, 11, 2, 8, tzinfo=dt.UTC)
 SITE = "http://127.0.0.1:1"
 FREE = dict.fromkeys(PEERS, 0)
+PROVIDERS = [name for name, peer in PEERS.items() if peer.is_provider]
 
 
 def outgoing(channel: Channel, address: str, content: Content) -> Outgoing:
@@ -75,7 +80,7 @@ def messages(simulated: Simulated) -> dict[Channel, Outgoing]:
 def test_every_gateway_delivers_to_the_provider_that_the_file_names(tmp_path: Path) -> None:
     with simulated_providers(tmp_path, site_url=SITE, ports=FREE) as simulated:
         configs = read_providers(simulated.providers_file)
-        assert [config.code for config in configs] == list(PEERS)
+        assert [config.code for config in configs] == PROVIDERS
         assert {config.code: config.weight for config in configs if config.channel == Channel.SMS} == {
             "sms-first": 70,
             "sms-second": 30,
@@ -89,7 +94,10 @@ def test_every_gateway_delivers_to_the_provider_that_the_file_names(tmp_path: Pa
             gateway.close()
             assert (result.outcome, result.reason) == (Outcome.SENT, ""), config.code
         stats = simulated.stats()
-    assert {name: counts["taken"] for name, counts in stats.items()} == dict.fromkeys(PEERS, 1)
+    assert {name: counts["taken"] for name, counts in stats.items()} == {
+        **dict.fromkeys(PROVIDERS, 1),
+        "authority": 0,
+    }
 
 
 def test_each_provider_errs_as_it_is_told_and_the_others_do_not(tmp_path: Path) -> None:
@@ -111,6 +119,7 @@ def test_the_file_is_its_owner_s_alone_and_written_anew_each_time(tmp_path: Path
         with simulated_providers(tmp_path, site_url=SITE, ports=FREE) as simulated:
             pass
     assert stat.S_IMODE(simulated.providers_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(simulated.authorities_file.stat().st_mode) == 0o600
 
 
 def test_a_providers_file_that_somebody_wrote_is_left_as_it_is(tmp_path: Path) -> None:
@@ -122,6 +131,35 @@ def test_a_providers_file_that_somebody_wrote_is_left_as_it_is(tmp_path: Path) -
     ):
         pass
     assert own.read_text() == "- code: real\n"
+
+
+def test_an_authorities_file_that_somebody_wrote_is_left_as_it_is(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("identity: []\n")
+    with (
+        pytest.raises(UserError, match="was not written by"),
+        simulated_providers(tmp_path, site_url=SITE, ports=FREE, write_authorities=own),
+    ):
+        pass
+    assert own.read_text() == "identity: []\n"
+
+
+def test_the_authority_proves_a_person_of_its_country_by_the_file_written_for_it(tmp_path: Path) -> None:
+    number = number_of("eg", 7)
+    known = tmp_path / "authority" / "people.json"
+    known.parent.mkdir()
+    known.write_text(json.dumps({number: {"name": "منى السيد", "phone": "+201000000007"}}))
+    with simulated_providers(tmp_path, site_url=SITE, ports=FREE, country="eg") as simulated:
+        found = read_authorities(simulated.authorities_file, must_be_whole=True)
+        born = birth_date_of("eg", IdType.NATIONAL_ID, number)
+        asked = found.identity[0].ask(
+            id_type=IdType.NATIONAL_ID, number=number, birth_date=born, back_url="", now=NOW
+        )
+        proven = found.identity[0].answer(ref=asked.ref, sent={}, now=NOW)
+        assert found.address is not None
+        homes = found.address.addresses_of(id_type=IdType.NATIONAL_ID, number=number)
+    assert proven is not None and proven.name == "منى السيد" and asked.phone == "+201000000007"
+    assert homes[0].lines.keys() == {"ar", "en", "fr"}
 
 
 def test_a_provider_that_ended_is_told_of(tmp_path: Path) -> None:
@@ -194,7 +232,9 @@ def test_the_command_runs_until_it_is_stopped_and_then_ends_well(tmp_path: Path)
             if line.startswith("They stand in"):
                 break
         assert target.exists(), process.communicate()[1]
-        assert len(read_providers(target)) == len(PEERS)
+        assert len(read_providers(target)) == len(PROVIDERS)
+        found = read_authorities(tmp_path / "authorities.yaml", must_be_whole=True)
+        assert {IdType.NATIONAL_ID, IdType.PASSPORT} <= found.identity[0].id_types
         process.send_signal(signal.SIGTERM)
         rest, errors = process.communicate(timeout=20)
     assert (process.returncode, rest.strip(), errors) == (0, "Stopped.", "")

@@ -24,7 +24,11 @@ from tayyar.core.partitions import ensure_partition
 from tayyar.core.periods import Period
 from tayyar.core.progress import progress
 from tayyar.customers.models import FIRST_ACCOUNT_ID, Channel
+from tayyar.customers.services import NATIONAL_ID_FIELD
 from tayyar.demo.bulk import indexes_put_aside
+from tayyar.gateways.identity_authority.people import number_of
+from tayyar.identity.models import IdType
+from tayyar.identity.people import id_hash
 from tayyar.profiles import Profile
 
 BLOCK = 200_000
@@ -178,7 +182,7 @@ def _block(
     breakers = np.array([20, 30, 40, 60, 100, 150, 200, 400], np.int32)
     breaker = breakers[draw.choice(len(breakers), count, p=[0.12, 0.18, 0.25, 0.25, 0.12, 0.04, 0.03, 0.01])]
 
-    _copy_text(connection, "customers_customer", _people(setting, draw, customers))
+    _copy_text(connection, "customers_customer", _people(profile, setting, draw, customers))
     write_frame(
         connection,
         "customers_customeraccount",
@@ -251,7 +255,10 @@ def _categories(
     return numbers[which], medians[which]
 
 
-def _people(setting: World, draw: np.random.Generator, customers: "np.ndarray[Any, Any]") -> pl.DataFrame:
+def _people(
+    profile: Profile, setting: World, draw: np.random.Generator, customers: "np.ndarray[Any, Any]"
+) -> pl.DataFrame:
+    """Customers with the identity numbers that the local authority knows them by."""
     unique = np.unique(customers)
     if customers[0] > 1:  # the first account of a later block is a second one of a customer already written
         unique = unique[1:]
@@ -264,6 +271,7 @@ def _people(setting: World, draw: np.random.Generator, customers: "np.ndarray[An
         + " "
         + pl.Series(family[draw.integers(0, len(family), n)])
     )
+    numbers = [number_of(profile.code, customer) for customer in unique.tolist()]
     return pl.DataFrame(
         {
             "id": unique,
@@ -271,6 +279,10 @@ def _people(setting: World, draw: np.random.Generator, customers: "np.ndarray[An
             "name": name,
             "is_citizen": [True] * n,
             "wants_digest": [False] * n,
+            "national_id_sealed": [
+                "\\x" + crypto.seal(number, field=NATIONAL_ID_FIELD).hex() for number in numbers
+            ],
+            "national_id_hash": ["\\x" + id_hash(IdType.NATIONAL_ID, number).hex() for number in numbers],
         }
     )
 

@@ -1,4 +1,4 @@
-"""The simulated providers, all of them: started together, with a providers' file that points at them.
+"""The simulated providers and the local identity authority: started together, with the files that point at them.
 
 It owns which there are and what the file says of each; what a provider does belongs to its own folder. They listen on
 127.0.0.1 and reach nobody. Next: `tayyar simulate providers`, the demo and the fault tests run them.
@@ -22,6 +22,8 @@ from tayyar.customers.models import Channel
 from tayyar.gateways.graph import server as graph
 from tayyar.gateways.http_peer import sms as http_sms
 from tayyar.gateways.http_peer.faults import Faults as HttpFaults
+from tayyar.gateways.identity_authority import process as authority
+from tayyar.gateways.identity_authority.faults import Faults as AuthorityFaults
 from tayyar.gateways.mailbox import process as mailbox
 from tayyar.gateways.mailbox.reading import count_mails
 from tayyar.gateways.mailbox.server import Faults as MailFaults
@@ -29,28 +31,35 @@ from tayyar.gateways.push_peer import process as push
 from tayyar.gateways.push_peer.faults import Faults as PushFaults
 from tayyar.gateways.smsc import process as smsc
 from tayyar.gateways.smsc.faults import Faults as SmscFaults
+from tayyar.identity.models import IdType
 from tayyar.notifications import words
 from tayyar.notifications.variables import TEMPLATES
 
 HOST = "127.0.0.1"
-MARK = "# Written by `tayyar simulate providers`: these providers are simulated and their prices made up.\n"
+MARK = (
+    "# Written by `tayyar simulate providers`: what it names is simulated, people and prices are made up.\n"
+)
+_WRITTEN = "# Written by `tayyar simulate providers`"  # however it went on in an earlier version
+PEOPLE = "people.json"  # in the authority's folder: whom it knows from the demo's books
 SENDER = "bills@tayyar.example"
 PHONE_NUMBER_ID = "106540352242922"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What every simulated provider is started with. `folder` is its own; `site_url` where its receipts go."""
+    """What every simulated provider is started with. `folder` is its own; `site_url` where its receipts go; `country`
+    the profile whose people the authority makes up."""
 
     folder: Path
     port: int
     site_url: str
+    country: str
     faults: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A provider that runs: its entry for the providers' file, and what it counted."""
+    """A provider that runs: its entry in the providers' file (the authority: its whole file), and its counts."""
 
     port: int
     entry: Mapping[str, Any]
@@ -67,6 +76,7 @@ class Peer:
     port: int
     faults: type[Any]
     start: Callable[[Place], contextlib.AbstractContextManager[Running]]
+    is_provider: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class Simulated:
     """All of them, running."""
 
     providers_file: Path
+    authorities_file: Path
     folder: Path
     running: Mapping[str, Running] = field(default_factory=dict)
 
@@ -199,6 +210,26 @@ def _push(place: Place) -> Iterator[Running]:
         yield Running(peer.port, entry, peer.stats, peer.process)
 
 
+@contextlib.contextmanager
+def _authority(place: Place) -> Iterator[Running]:
+    key = secrets.token_urlsafe(24)
+    with authority.running(
+        key=key,
+        country=place.country,
+        port=place.port,
+        faults=place.faults,
+        known=place.folder / PEOPLE,
+    ) as peer:
+        options = {"url": peer.url, "key": key}
+        entry = {
+            "identity": [
+                {"code": "local", "gateway": "LOCAL", "id_types": list(IdType.values), "options": options}
+            ],
+            "address": {"code": "local-addresses", "gateway": "LOCAL", "options": dict(options)},
+        }
+        yield Running(peer.port, entry, peer.stats, peer.process)
+
+
 PEERS: Mapping[str, Peer] = {
     peer.name: peer
     for peer in (
@@ -207,6 +238,14 @@ PEERS: Mapping[str, Peer] = {
         Peer("mail", "an SMTP server with mailboxes", 2525, MailFaults, _mail),
         Peer("whatsapp", "WhatsApp's Graph server", graph.PORT, HttpFaults, _whatsapp),
         Peer("push", "a web push service", push.PORT, PushFaults, _push),
+        Peer(
+            "authority",
+            "an identity and address authority",
+            authority.PORT,
+            AuthorityFaults,
+            _authority,
+            is_provider=False,
+        ),
     )
 }
 
@@ -219,14 +258,19 @@ def simulated_providers(
     ports: Mapping[str, int] | None = None,
     faults: Mapping[str, Any] | None = None,
     write: Path | None = None,
+    write_authorities: Path | None = None,
+    country: str = "sa",
 ) -> Iterator[Simulated]:
-    """All simulated providers for the length of the block, and a providers' file (`write`, else in `folder`).
+    """All simulated providers for the length of the block, a providers' file (`write`, else in `folder`) and an
+    authorities' file (`write_authorities`, else in `folder`).
 
     `ports`: name -> port, 0 for any free one, its usual one when left out. `faults`: name -> its Faults.
-    `site_url`: where receipts go. UserError when a port is taken or the file is one that somebody wrote.
+    `site_url`: where receipts go. UserError when a port is taken or a file is one that somebody wrote.
     """
     path = write or folder / "providers.yaml"
-    refuse_foreign(path)
+    authorities = write_authorities or folder / "authorities.yaml"
+    for target in (path, authorities):
+        refuse_foreign(target)
     with contextlib.ExitStack() as stack:
         running = {}
         for name, peer in PEERS.items():
@@ -236,11 +280,14 @@ def simulated_providers(
                 own,
                 (ports or {}).get(name, peer.port),
                 site_url.rstrip("/"),
+                country,
                 (faults or {}).get(name, peer.faults()),
             )
             running[name] = stack.enter_context(peer.start(place))
-        _write(path, [{"code": name, **peer.entry} for name, peer in running.items()])
-        yield Simulated(path, folder, running)
+        providers = {name: peer for name, peer in running.items() if PEERS[name].is_provider}
+        _write(path, [{"code": name, **peer.entry} for name, peer in providers.items()])
+        _write(authorities, running["authority"].entry)
+        yield Simulated(path, authorities, folder, running)
 
 
 def registrations(site_url: str) -> list[dict[str, Any]]:
@@ -264,15 +311,16 @@ def registrations(site_url: str) -> list[dict[str, Any]]:
 
 
 def refuse_foreign(path: Path) -> None:
-    """UserError when `path` holds a providers' file that was not written here: it may be the real one."""
-    if path.exists() and not path.read_text("utf-8").startswith(MARK):
+    """UserError when `path` holds a file that was not written here: it may be the real one."""
+    if path.exists() and not path.read_text("utf-8").startswith(_WRITTEN):
         raise UserError(
-            f"{path} names providers already and was not written by `tayyar simulate providers`. "
-            "Name another file with --write, and in TAYYAR_PROVIDERS for the commands that send."
+            f"{path} is there already and was not written by `tayyar simulate providers`. Name another file with "
+            "--write (the authorities' file lies beside it), and in TAYYAR_PROVIDERS and TAYYAR_AUTHORITIES for the "
+            "other commands."
         )
 
 
-def _write(path: Path, entries: list[dict[str, Any]]) -> None:
+def _write(path: Path, entries: list[dict[str, Any]] | Mapping[str, Any]) -> None:
     """Whole or not at all, and for its owner only: it holds secrets, if only simulated ones."""
     text = MARK + yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
     partial = path.with_suffix(".partial")

@@ -34,7 +34,7 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     """Declare the commands."""
     parser = sub.add_parser(
         "simulate",
-        help="run simulated SMS, mail, WhatsApp and push providers on this machine",
+        help="run simulated SMS, mail, WhatsApp and push providers and an identity authority on this machine",
         description="The outside world on this machine.",
     )
     inner = parser.add_subparsers(
@@ -42,9 +42,10 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     providers = inner.add_parser(
         "providers",
-        help="start the simulated providers and write a providers' file that points at them",
-        description="Start simulated providers at 127.0.0.1, write a providers' file that points at them, and show "
-        "what they count until stopped (Ctrl-C). They reach nobody.",
+        help="start the simulated providers and write the files that point at them",
+        description="Start simulated providers and a local identity authority at 127.0.0.1, write a providers' file "
+        "and an authorities' file that point at them, and show what they count until stopped (Ctrl-C). They reach "
+        "nobody.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     providers.add_argument(
@@ -61,7 +62,10 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--write",
         type=Path,
         metavar="FILE",
-        help="the providers' file (default: the one that deliver and worker read)",
+        help="the providers' file (default: the one that deliver and worker read); authorities.yaml goes beside it",
+    )
+    providers.add_argument(
+        "--profile", default="sa", metavar="CODE", help="whose people the authority makes up (default sa)"
     )
     providers.set_defaults(run=run)
 
@@ -71,11 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
     _set_up()
     from django.conf import settings
 
+    from tayyar.config.authorities import FILE_NAME, authorities_file
     from tayyar.core.paths import data_dir
     from tayyar.gateways.simulated import PEERS, simulated_providers
     from tayyar.notifications.providers import providers_file
+    from tayyar.profiles import load
 
     ports, faults = read_ports(arguments.port), read_faults(arguments.fault)
+    country = load(arguments.profile).code
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with simulated_providers(
@@ -84,10 +91,15 @@ def run(arguments: argparse.Namespace) -> int:
             ports=ports,
             faults=faults,
             write=arguments.write or providers_file(),
+            write_authorities=arguments.write.parent / FILE_NAME if arguments.write else authorities_file(),
+            country=country,
         ) as simulated:
             for name, port in simulated.ports.items():
                 print(f"{name:<11} 127.0.0.1:{port:<6} {PEERS[name].what}")
-            print(f"\nThey stand in {simulated.providers_file}. Stop with Ctrl-C.", flush=True)
+            print(
+                f"\nThey stand in {simulated.providers_file} and {simulated.authorities_file}. Stop with Ctrl-C.",
+                flush=True,
+            )
             try:
                 _show(simulated)
             except KeyboardInterrupt:
