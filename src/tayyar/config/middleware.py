@@ -1,11 +1,14 @@
-"""Headers that every answer carries: what a page may load, and that robots keep out of everything.
+"""Headers that every answer carries (what a page may load; robots keep out), and the answer while passwords queue.
 
-Owns no page. Settings put it first, so that static files and errors carry them too.
+Owns no page. Settings put the headers first, so that static files and errors carry them too.
 """
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from tayyar.core import passwords
+from tayyar.portal import views
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -26,3 +29,26 @@ def security_headers(
         return response
 
     return answer
+
+
+class BusyPasswords:
+    """Turns PasswordsBusy, wherever a password is checked, into a 503 that says when to try again."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The answer of the site."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A page for people, JSON for apps."""
+        if not isinstance(exception, passwords.PasswordsBusy):
+            return None
+        answer: HttpResponse
+        if request.path.startswith("/_allauth/"):
+            answer = JsonResponse({"status": 503, "errors": [{"code": "busy"}]}, status=503)
+        else:
+            answer = views.refuse(request, "signing_in", status=503)
+        answer["Retry-After"] = str(passwords.RETRY_SECONDS)
+        return answer

@@ -1,5 +1,6 @@
 """Django settings, all from the environment; docs/operations.md lists the variables."""
 
+import datetime as dt
 import os
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -44,6 +45,11 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.headless",
     "django_htmx",
     "procrastinate.contrib.django",
     "tayyar.core",
@@ -59,6 +65,7 @@ INSTALLED_APPS = [
     "tayyar.portal",
     "tayyar.console",
     "tayyar.kiosk",
+    "tayyar.config",
 ]
 MIDDLEWARE = [
     "tayyar.config.middleware.security_headers",
@@ -73,6 +80,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "tayyar.config.middleware.BusyPasswords",
 ]
 ROOT_URLCONF = "tayyar.config.urls"
 WSGI_APPLICATION = "tayyar.config.wsgi.application"
@@ -93,8 +102,35 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_HASHERS = ["tayyar.core.passwords.Argon2", "tayyar.core.passwords.OldPBKDF2"]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",  # staff, by user name
+    "tayyar.identity.backend.PersonBackend",  # people of the portal
+]
 LOGIN_URL = "console:login"
 LOGIN_REDIRECT_URL = "console:home"
+
+# django-allauth: sessions of people, second factors, passkeys. The pages and the words are the portal's own.
+ACCOUNT_ADAPTER = "tayyar.identity.adapter.AccountAdapter"
+MFA_ADAPTER = "tayyar.identity.adapter.FactorAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"  # sign-up verifies addresses itself
+ACCOUNT_LOGIN_METHODS = {"username"}  # an app sends identity number, e-mail or mobile under this name
+ACCOUNT_LOGIN_TIMEOUT = 600  # seconds from the password to the second factor
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_TRUST_ENABLED = True
+MFA_TRUST_COOKIE_AGE = dt.timedelta(days=30)
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SITE_URL.startswith("https://")  # http://127.0.0.1, for trying out
+HEADLESS_CLIENTS = ("app",)
+HEADLESS_SERVE_SPECIFICATION = False
+CACHES = {  # shared by all processes and kept: attempts at second factors and used codes are counted there
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "shared_cache",
+        "OPTIONS": {"MAX_ENTRIES": 1_000_000},
+    }
+}
 
 LANGUAGE_CODE = "ar"
 LANGUAGES = [("ar", "العربية"), ("en", "English"), ("fr", "Français")]
@@ -109,6 +145,7 @@ WHITENOISE_USE_FINDERS = True  # served from the packages themselves: no collect
 
 # How many proxies of ours stand before the site: the client's address is read from X-Forwarded-For that far back.
 TRUSTED_PROXIES = int(os.environ.get("TAYYAR_PROXIES", "1" if SITE_URL.startswith("https://") else "0"))
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -8,7 +8,9 @@ import base64
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal import flows
 from allauth.account.internal.stagekit import clear_login
+from allauth.account.models import Login
 from allauth.core import context
 from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -26,7 +28,14 @@ from tayyar.identity.models import Person
 from tayyar.profiles.installation import installed_profile
 
 HOME = "/me"
-_SECRET_FIELD = "mfa.authenticator.secret"
+_SEALED_AS = "mfa.authenticator"
+
+
+def sign_in_new(request: HttpRequest, user: User, *, then: str = HOME) -> HttpResponse:
+    """Sign in somebody who just proved their identity by signing up: the answer leads to `then`."""
+    flows.login.record_authentication(request, user, method="signup")
+    response: HttpResponse = flows.login.perform_login(request, Login(user=user, redirect_url=then))
+    return response
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -107,11 +116,11 @@ class FactorAdapter(DefaultMFAAdapter):
 
     def encrypt(self, text: str) -> str:
         """Sealed, as text."""
-        return base64.b64encode(crypto.seal(text, field=_SECRET_FIELD)).decode()
+        return base64.b64encode(crypto.seal(text, field=_SEALED_AS)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """What was sealed."""
-        return crypto.unseal(base64.b64decode(encrypted_text), field=_SECRET_FIELD)
+        return crypto.unseal(base64.b64decode(encrypted_text), field=_SEALED_AS)
 
     def get_totp_issuer(self) -> str:
         """The utility."""

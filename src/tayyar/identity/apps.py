@@ -8,3 +8,7 @@ class IdentityConfig(AppConfig):
 
     name = "tayyar.identity"
     label = "identity"
+
+    def ready(self) -> None:
+        """Listen to what protects a login."""
+        from tayyar.identity import login_notices  # noqa: F401

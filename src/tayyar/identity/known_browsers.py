@@ -1,6 +1,6 @@
 """Browsers that a person signed in from before: known by a signed cookie that only we can write.
 
-Owns that cookie. It opens nothing: a guesser elsewhere cannot delay the holder's own browser, and a login from any other
+Owns that cookie. It opens nothing: a guesser elsewhere cannot delay the holder's own browser; a login from another
 is told to the person. Next: sign_in.py.
 """
 

@@ -4,10 +4,13 @@ Owns what a login is and who may have one. An unknown person costs as much time 
 and passkeys are django-allauth's (adapter.py). Next: attempts.py bounds guessing, sessions.py ends logins.
 """
 
+import contextlib
 import datetime as dt
 import time
 
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.logout import logout
+from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.models import User
@@ -114,6 +117,34 @@ def note(request: HttpRequest, user: User, *, now: dt.datetime, is_app: bool) ->
         contacts.tell_change(person=person, what="LOGIN", now=now)
 
 
+def prove_by_password(request: HttpRequest, password: str, *, now: dt.datetime) -> bool:
+    """Whether who is signed in proves it again by their password; SignInRefused, PasswordsBusy."""
+    user = request.user
+    if not isinstance(user, User):
+        return False
+    network, browser = web.client_address(request), browser_of(request)
+    if not check_again(user=user, password=password, network=network, browser=browser, now=now):
+        return False
+    reauthenticate_by_password(request)
+    return True
+
+
+def renew_key(request: HttpRequest) -> None:
+    """A session that proved itself goes on under a new key: an old one that leaked opens nothing."""
+    old = request.session.session_key
+    request.session.cycle_key()
+    UserSession.objects.filter(session_key=old).update(session_key=request.session.session_key)
+
+
+def end(request: HttpRequest, *, now: dt.datetime) -> None:
+    """The person leaves."""
+    person = person_of(request)
+    if person is not None:
+        audit.record(actor=f"person:{person.pk}", action="SIGNED_OUT", subject=f"person:{person.pk}", now=now)
+    UserSession.objects.filter(session_key=request.session.session_key).delete()
+    logout(request, show_message=False)
+
+
 def note_use(request: HttpRequest, *, now: dt.datetime) -> None:
     """The session is in use: what the list of sessions shows."""
     UserSession.objects.filter(session_key=request.session.session_key).update(last_seen_at=now)
@@ -130,13 +161,9 @@ def is_fresh(request: HttpRequest) -> bool:
 def _id_hashes(typed: str) -> list[bytes]:
     """As every document of the country whose number alone names a person; passports need the nationality too."""
     hashes = []
-    for id_type in installed_profile().identity_types:
-        if id_type.code in people.NATIONALITY_COUNTS:
-            continue
-        try:
-            hashes.append(people.id_hash(id_type.code, rules.check_id(id_type, typed)))
-        except rules.IdRefused:
-            continue
+    for kind in installed_profile().identity_types:
+        with contextlib.suppress(rules.IdRefused):
+            hashes.append(people.id_hash(kind.code, rules.check_id(kind, typed)))
     return hashes
 
 

@@ -7,7 +7,7 @@ long a login lasts is identity/sessions.py's. Next: login_views.py (the way in),
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, overload
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +21,7 @@ from tayyar.billing.documents.words import counted
 from tayyar.core import clock, web
 from tayyar.customers.models import Language
 from tayyar.identity import sessions, sign_in
+from tayyar.identity.adapter import HOME
 from tayyar.identity.models import Person
 from tayyar.portal import shell, views
 from tayyar.portal.words import WORDS
@@ -119,5 +120,8 @@ def person_of(request: HttpRequest) -> Person | None:
 
 def _login(request: HttpRequest, name: str) -> str:
     """The login's address; from there back to this page, or to the page that posted here."""
-    wanted = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
+    wanted = request.get_full_path()
+    if request.method not in ("GET", "HEAD"):
+        posted_from = urlsplit(request.META.get("HTTP_REFERER", ""))
+        wanted = posted_from.path if posted_from.netloc == request.get_host() else HOME
     return f"{reverse(name)}?{urlencode({'next': wanted})}"

@@ -4,7 +4,16 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from tayyar.portal import delegate_views, front_views, link_views, push_views, pwa_views, views, wishes_views
+from tayyar.portal import (
+    delegate_views,
+    front_views,
+    link_views,
+    push_views,
+    pwa_views,
+    urls_login,
+    views,
+    wishes_views,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -31,4 +40,5 @@ urlpatterns = [
     path("sw.js", push_views.service_worker, name="service_worker"),
     path("favicon.ico", RedirectView.as_view(url=static("portal/icon.svg")), name="icon"),
     path("healthz", views.health, name="health"),
+    *urls_login.urlpatterns,
 ]
