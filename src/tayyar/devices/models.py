@@ -14,7 +14,9 @@ class Device(models.Model):
     receipt_printer = models.GenericIPAddressField(
         null=True, help_text="a network receipt printer, port 9100; NULL: the machine's own print bridge"
     )
-    prints_pages = models.BooleanField(default=False, help_text="an A4 printer stands behind the print bridge")
+    prints_pages = models.BooleanField(
+        default=False, help_text="an A4 printer stands behind the print bridge"
+    )
     code_hash = models.BinaryField(max_length=16, null=True, unique=True)
     code_expires_at = models.DateTimeField(null=True)
     key_hash = models.BinaryField(max_length=16, null=True, unique=True)

@@ -48,7 +48,9 @@ def add_device(
         .first()
     )
     if known and known.enrolled_at:
-        raise UserError(f"{name} is enrolled in this centre already. Revoke it first, or choose another name.")
+        raise UserError(
+            f"{name} is enrolled in this centre already. Revoke it first, or choose another name."
+        )
     device = known or Device(name=name, service_centre_id=service_centre_id, added_at=now)
     device.receipt_printer, device.prints_pages = printer, prints_pages
     device.save()

@@ -8,7 +8,7 @@ from tayyar.identity.models import Person
 
 
 class Way(models.TextChoices):
-    """How the visitor comes in."""
+    """How the visitor came in; empty until they chose."""
 
     ACCOUNT = "ACCOUNT", "ACCOUNT"  # an account number, and a code to its holder's contact point
     IDENTITY = "IDENTITY", "IDENTITY"  # an identity number, and a code to its person's mobile
@@ -28,7 +28,7 @@ class Visit(models.Model):
 
     device = models.OneToOneField(Device, models.CASCADE)
     key_hash = models.BinaryField(max_length=16, unique=True)
-    way = models.CharField(max_length=8, choices=Way)
+    way = models.CharField(max_length=8, choices=Way, blank=True, default="")
     goal = models.CharField(max_length=7, choices=Goal)
     account = models.ForeignKey(CustomerAccount, models.CASCADE, null=True)
     person = models.ForeignKey(Person, models.CASCADE, null=True)
@@ -42,8 +42,12 @@ class Visit(models.Model):
     code_sent_at = models.DateTimeField(null=True)
     code_tries = models.SmallIntegerField(default=0, help_text="of the newest code")
     proven_at = models.DateTimeField(null=True)
-    prints = models.SmallIntegerField(default=0)
-    request_reference = models.CharField(max_length=20, blank=True, default="", help_text="asked in this visit")
+    prints = models.SmallIntegerField(
+        default=0, help_text="a form that prints names the last one: twice prints once"
+    )
+    request_reference = models.CharField(
+        max_length=20, blank=True, default="", help_text="asked in this visit"
+    )
 
 
 class CodeAsked(models.Model):
