@@ -14,7 +14,7 @@ from tayyar.claims.models import Claim, ClaimRole, Evidence
 from tayyar.core import crypto
 from tayyar.customers.models import Channel, ContactPoint, Customer, Language
 from tayyar.customers.services import ADDRESS_FIELD
-from tayyar.identity.models import IdType, Membership, MemberRole, Person
+from tayyar.identity.models import IdType, MemberRole, Membership, Person
 from tayyar.notifications.models import Payload
 from tayyar.notifications.payloads import PAYLOAD_FIELD
 from tayyar.requests import services as requests

@@ -6,6 +6,7 @@ None. Never writes. Next: the pages and the API.
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
@@ -157,7 +158,7 @@ def beneficiaries_of(account_id: int) -> QuerySet[Beneficiary]:
     )
 
 
-def _administered(person: Person) -> QuerySet[Membership, dict[str, int]]:
+def _administered(person: Person) -> QuerySet[Membership, Any]:
     member = Membership.objects.filter(person=person, accepted_at__isnull=False, ended_at=None)
     return member.filter(role=MemberRole.ADMIN).values("business_id")
 

@@ -32,7 +32,7 @@ from tayyar.requests.documents import Upload
 from tayyar.requests.models import ServiceRequest, Via
 
 __all__ = [
-    "ClaimPreview", "approve", "claim", "clear_attempts", "declare_beneficiary", "describe_holding",
+    "ClaimPreview", "approve", "check_claimant", "claim", "clear_attempts", "declare_beneficiary", "describe_holding",
     "end_holding", "end_without", "expire_disputes", "give_way", "object_to", "preview", "register",
 ]  # fmt: skip
 
@@ -108,17 +108,16 @@ def claim(
     papers and nobody would have to give way; else DISPUTED or in the staff's queue. ClaimRefused says what is in the
     way, as do the refusals of requests (papers, too many open).
     """
-    customer = _customer(person, customer_id)
-    if terms_version != installed_profile().terms_version:
-        raise ClaimRefused("TERMS", "The terms have changed. Read and accept the present ones.")
+    customer = check_claimant(person=person, customer_id=customer_id, terms_version=terms_version)
     rules.check_start(start_date, first=earliest_start(now), today=local_day(now))
     if (clerk is not None) != (evidence is Evidence.CLERK) or (clerk is not None and via is not Via.BRANCH):
         raise ClaimRefused("CLERK", "Papers are checked by a clerk at a branch, who is named.")
     account = _account(account_id)
     own = account is not None and is_own(account, customer, person)
     if not own:
-        _spend(person, with_check(account_id), now)
-        if not documents and clerk is None:
+        if via is not Via.FILE:  # a file says no more of a foreign row than that a paper is needed
+            _spend(person, with_check(account_id), now)
+        if (not documents and clerk is None) or via is Via.FILE:
             raise ClaimRefused(
                 "EVIDENCE", "Add the deed or the lease: we compare it with this account number."
             )
@@ -149,6 +148,14 @@ def claim(
             actor=clerk,
         )
         return Claim.objects.select_related("request", "account", "holding").get(request=request)
+
+
+def check_claimant(*, person: Person, customer_id: int, terms_version: str) -> Customer:
+    """For whom a claim is made. ClaimRefused NOT_YOURS, TERMS."""
+    customer = _customer(person, customer_id)
+    if terms_version != installed_profile().terms_version:
+        raise ClaimRefused("TERMS", "The terms have changed. Read and accept the present ones.")
+    return customer
 
 
 @transaction.atomic

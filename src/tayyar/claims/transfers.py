@@ -108,7 +108,9 @@ def end_holding(
     END for a day that has not come or lies before their time; UserError as handover.leave.
     """
     account = CustomerAccount.objects.select_for_update().get(id=account_id)
-    holding = Holding.objects.select_for_update().filter(account=account, customer=customer_id, end_date=None)
+    holding = Holding.objects.select_for_update(of=("self",)).filter(
+        account=account, customer=customer_id, end_date=None
+    )
     found = holding.select_related("reverts_to").first()
     if found is None:
         raise ClaimRefused("NOT_OPEN", "This account is not held any more.")
@@ -342,7 +344,7 @@ def _reach_claimant(person: Person, account_id: int, actor: str, now: dt.datetim
             add_contact_point(
                 account_id=account_id,
                 channel=Channel(contact.channel),
-                address=crypto.unseal(contact.address_sealed, field=ADDRESS_FIELD),
+                address=crypto.unseal(bytes(contact.address_sealed), field=ADDRESS_FIELD),
                 verified_at=contact.verified_at,
                 actor=actor,
                 now=now,
