@@ -28,7 +28,7 @@ from tayyar.profiles.figures import Figures
 from tayyar.profiles.installation import installed_profile
 
 LANGUAGE_SECONDS = 365 * 86_400
-SECTIONS = ("home", "sheets", "reviews", "templates")
+SECTIONS = ("home", "requests", "sheets", "reviews", "templates")
 
 
 class Screen(Figures):

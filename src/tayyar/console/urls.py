@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from tayyar.console import account, held, runs, urls_contacts, urls_delivery, urls_sheets, urls_templates
+from tayyar.console import (
+    account,
+    held,
+    runs,
+    urls_contacts,
+    urls_delivery,
+    urls_requests,
+    urls_sheets,
+    urls_templates,
+)
 
 app_name = "console"
 urlpatterns = [
@@ -24,4 +33,5 @@ urlpatterns = [
     *urls_contacts.urlpatterns,
     *urls_templates.urlpatterns,
     *urls_sheets.urlpatterns,
+    *urls_requests.urlpatterns,
 ]

@@ -6,7 +6,7 @@ Next: screen.py sets the figures in.
 
 from collections.abc import Mapping
 
-from tayyar.console import words_contacts, words_delivery, words_sheets, words_templates
+from tayyar.console import words_contacts, words_delivery, words_requests, words_sheets, words_templates
 
 Words = Mapping[str, str]
 
@@ -546,6 +546,7 @@ WORDS: Mapping[str, Words] = {
         **words_contacts.WORDS[language],
         **words_templates.WORDS[language],
         **words_sheets.WORDS[language],
+        **words_requests.WORDS[language],
     }
     for language in _RUNS
 }
