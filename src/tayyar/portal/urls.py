@@ -10,6 +10,7 @@ from tayyar.portal import (
     link_views,
     push_views,
     pwa_views,
+    urls_join,
     urls_login,
     views,
     wishes_views,
@@ -40,5 +41,6 @@ urlpatterns = [
     path("sw.js", push_views.service_worker, name="service_worker"),
     path("favicon.ico", RedirectView.as_view(url=static("portal/icon.svg")), name="icon"),
     path("healthz", views.health, name="health"),
+    *urls_join.urlpatterns,
     *urls_login.urlpatterns,
 ]
