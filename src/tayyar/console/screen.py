@@ -24,11 +24,12 @@ from tayyar.core import web
 from tayyar.core.errors import UserError
 from tayyar.core.text import RTL_LANGUAGES
 from tayyar.profiles import Profile
+from tayyar.profiles.figures import NO_VALUE as NO_VALUE
 from tayyar.profiles.figures import Figures
 from tayyar.profiles.installation import installed_profile
 
 LANGUAGE_SECONDS = 365 * 86_400
-SECTIONS = ("home", "requests", "sheets", "reviews", "templates")
+SECTIONS = ("home", "requests", "sheets", "reviews", "templates", "devices")
 
 
 class Screen(Figures):
