@@ -225,10 +225,10 @@ ME_WORDS: Mapping[str, Mapping[str, str]] = {
         "forecast_title": "The next bill",
         "forecast_sentence": "We expect {amount}, between {low} and {high}, for a bill that ends on {day}.",
         "forecast_energy": "Expected use: {energy}.",
-        "method_LAST_YEAR": "How: what the meter showed since the last bill, then for the days that remain the same month "
-        "last year, moved by how your latest bills changed, at the tariff’s prices.",
-        "method_RECENT": "How: what the meter showed since the last bill, then for the days that remain the average of "
-        "your last three bills, at the tariff’s prices.",
+        "method_LAST_YEAR": "How: what the meter showed since the last bill, then for the days that remain the same "
+        "month last year, moved by how your latest bills changed, at the tariff’s prices.",
+        "method_RECENT": "How: what the meter showed since the last bill, then for the days that remain the average "
+        "of your last three bills, at the tariff’s prices.",
         "known_until": "The meter was read up to {day}.",
         "why_title": "Why the bill changed",
         "why_text": "Each bill’s page gives the causes with their amounts.",
@@ -365,8 +365,8 @@ ME_WORDS: Mapping[str, Mapping[str, str]] = {
         "forecast_energy": "Consommation prévue : {energy}.",
         "method_LAST_YEAR": "Méthode : ce que le compteur a montré depuis la dernière facture, puis pour les jours "
         "restants le même mois l’an dernier, corrigé par l’évolution de vos dernières factures, aux prix du tarif.",
-        "method_RECENT": "Méthode : ce que le compteur a montré depuis la dernière facture, puis pour les jours restants "
-        "la moyenne de vos trois dernières factures, aux prix du tarif.",
+        "method_RECENT": "Méthode : ce que le compteur a montré depuis la dernière facture, puis pour les jours "
+        "restants la moyenne de vos trois dernières factures, aux prix du tarif.",
         "known_until": "Le compteur est relevé jusqu’au {day}.",
         "why_title": "Pourquoi la facture a changé",
         "why_text": "La page de chaque facture donne les causes et leurs montants.",
