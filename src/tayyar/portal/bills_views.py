@@ -6,7 +6,7 @@ Next: templates/portal/me_bills.html, me_bill.html, me_payments.html.
 """
 
 import datetime as dt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -150,7 +150,7 @@ def bill_document(screen: MyScreen, number: str) -> HttpResponse:
 
 @require_safe
 @signed_in
-def archive(screen: MyScreen) -> HttpResponseBase:
+def archive(screen: MyScreen) -> HttpResponse:
     """At most 13 bills of a year as a ZIP of PDFs, sent while it is made."""
     asked = screen.request.GET
     chosen = choose(screen, asked.get("account", ""))
@@ -162,7 +162,8 @@ def archive(screen: MyScreen) -> HttpResponseBase:
     if not numbers:
         return screen.gone()
     response = StreamingHttpResponse(zip_of_bills(numbers, screen.lang), content_type="application/zip")
-    return _named(response, screen, f"bills-{chosen.held.account.number}-{asked['year']}.zip")
+    _named(response, screen, f"bills-{chosen.held.account.number}-{asked['year']}.zip")
+    return cast(HttpResponse, response)  # Django has one base for both, and views may return either
 
 
 @require_safe
@@ -281,11 +282,10 @@ def file_answer(screen: MyScreen, data: bytes, media_type: str, name: str) -> Ht
     return response
 
 
-def _named(response: HttpResponseBase, screen: MyScreen, name: str) -> HttpResponseBase:
+def _named(response: HttpResponseBase, screen: MyScreen, name: str) -> None:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
     response["Content-Language"] = screen.lang
-    return response
 
 
 def _whole(text: str) -> int:

@@ -145,7 +145,7 @@ def _account(screen: MyScreen, chosen: Chosen) -> HttpResponse:
         "tenant": words["tenant_since"].format(day=screen.day(held.tenant_since))
         if held.tenant_since
         else "",
-        "chart": _chart(screen, _trend(held, one, now.date()), newest and newest.period),
+        "chart": _chart(screen, _trend(held, one, now.date()), newest.period if newest else None),
         "may_read": held.is_open and held.may_manage,
         "ways": [
             {"name": way.names[screen.lang], "how": way.how[screen.lang]}

@@ -146,7 +146,7 @@ def _done(
     words = words_of(screen)
     text = say(words["reading_done_text"], value=screen.num(value_kwh), day=short_day(screen, day))
     if request and is_taken:
-        text = say("{text} {more}", text=text, more=words["reading_done_photo"])
+        text = say("{done} {more}", done=text, more=words["reading_done_photo"])
     return screen.page(
         "portal/me_reading.html",
         {

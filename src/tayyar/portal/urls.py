@@ -12,6 +12,7 @@ from tayyar.portal import (
     pwa_views,
     urls_join,
     urls_login,
+    urls_me,
     views,
     wishes_views,
 )
@@ -43,4 +44,5 @@ urlpatterns = [
     path("healthz", views.health, name="health"),
     *urls_join.urlpatterns,
     *urls_login.urlpatterns,
+    *urls_me.urlpatterns,
 ]
