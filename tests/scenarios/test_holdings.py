@@ -248,6 +248,9 @@ def test_an_owner_takes_back_from_a_tenant_only_after_the_tenant_was_asked() -> 
     made = claim(owner, let.account_id, noon("2026-11-10"), role=OWNER, start_date=day("2026-11-10"))
     assert (made.state, made.against_id) == (ClaimState.DISPUTED, let.pk)
     services.give_way(claim_id=made.pk, person=tenant, now=noon("2026-11-11"))
+    with pytest.raises(UserError, match="Enter a reading"):  # three weeks, never read: nothing to estimate by
+        decide(made, noon("2026-11-12"))
+    read(SALMA, day("2026-11-10"), 3300)
     back = decide(made, noon("2026-11-12")).holding
     assert back.account_id == SALMAS
     assert Agreement.objects.get(account_id=SALMAS, end_date=None).start_date == day("2026-11-10")
