@@ -28,7 +28,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tayyar.core import clock, web
-from tayyar.identity import recovery, sign_in
+from tayyar.identity import passkeys, recovery, sign_in
 from tayyar.identity.adapter import HOME
 from tayyar.identity.attempts import SignInRefused
 from tayyar.portal import door, shell, views
@@ -67,10 +67,9 @@ def passkey(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return views.private(JsonResponse(webauthn.begin_authentication(None)), _lang(request))
     form = LoginWebAuthnForm(data=request.POST)
-    if not form.is_valid():
-        return _login_page(request, problem=_words(request)["passkey_wrong"], status=403)
-    found = form.cleaned_data["credential"]
-    if not sign_in.may_enter(found.user):
+    is_answer = passkeys.is_answer(request.POST.get("credential", ""))
+    found = form.cleaned_data["credential"] if is_answer and form.is_valid() else None
+    if found is None or not sign_in.may_enter(found.user):
         return _login_page(request, problem=_words(request)["passkey_wrong"], status=403)
     return perform_passwordless_login(request, found, Login(user=found.user, redirect_url=wanted(request)))
 
@@ -223,7 +222,8 @@ def factor_form(
 ) -> Any:
     """allauth's form for what was posted: a passkey's answer or a code, in digits of either kind."""
     if "credential" in request.POST:
-        return by_passkey(user=user, data=request.POST)
+        is_answer = passkeys.is_answer(request.POST["credential"])
+        return by_passkey(user=user, data=request.POST if is_answer else {})
     digits = "".join(str(int(c)) for c in request.POST.get("code", "")[:40] if c.isdecimal())
     return by_code(user=user, data={"code": digits})
 

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tayyar.billing.documents.qr import qr_svg
 from tayyar.core import clock
-from tayyar.identity import sign_in
+from tayyar.identity import passkeys, sign_in
 from tayyar.identity.models import SignIn
 from tayyar.portal.agents import agent_name
 from tayyar.portal.door import MyScreen, signed_in
@@ -86,7 +86,8 @@ def add_passkey(screen: MyScreen) -> HttpResponse:
     words, user, problem = _words(screen), screen.person.user, ""
     if screen.request.method == "POST":
         form = AddWebAuthnForm(user=user, data={**screen.request.POST.dict(), "passwordless": "on"})
-        if form.is_valid():
+        is_answer = passkeys.is_answer(screen.request.POST.get("credential", ""), to_creation=True)
+        if is_answer and form.is_valid():
             name = form.cleaned_data["name"].strip()[:40] or agent_name(_agent(screen), words)
             _, codes = webauthn.add_authenticator(
                 screen.request, name=name, credential=form.cleaned_data["credential"]

@@ -12,6 +12,7 @@ from allauth.headless.usersessions import views as usersessions
 from django.urls import URLPattern, path
 
 from tayyar.portal import login_views, security_views
+from tayyar.portal.app_doors import passkey_shaped
 
 urlpatterns = [
     path("login", login_views.login, name="login"),
@@ -46,7 +47,8 @@ allauth_names = [
 
 
 def _api(address: str, view: type) -> URLPattern:
-    return path(f"_allauth/app/v1/{address}", view.as_api_view(client=Client.APP))  # type: ignore[attr-defined]
+    opened = view.as_api_view(client=Client.APP)  # type: ignore[attr-defined]
+    return path(f"_allauth/app/v1/{address}", passkey_shaped(opened) if "webauthn" in address else opened)
 
 
 app_api = [
