@@ -106,7 +106,7 @@ def make_person(
             actor=actor,
             now=now,
         )
-    verify_person_contact(contact_point_id=mobile.pk, actor=actor, now=now)
+    mobile = verify_person_contact(contact_point_id=mobile.pk, actor=actor, now=now)
     user = User(username=f"person-{uuid.uuid4().hex}", password=password_hash or make_password(None))
     try:
         with transaction.atomic():

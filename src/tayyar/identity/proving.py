@@ -159,10 +159,10 @@ def prove(signup: SignUp, *, code: str | None, sent: Mapping[str, str], now: dt.
 
 def live(signup_id: uuid.UUID | str, now: dt.datetime, *, lock: bool = False) -> SignUp:
     """The sign-up, while it lasts. SignUpRefused EXPIRED: it is over, or there never was one."""
-    rows = SignUp.objects.select_for_update() if lock else SignUp.objects
+    rows = SignUp.objects.select_for_update() if lock else SignUp.objects.all()
     try:
-        found = rows.filter(pk=signup_id).first()
-    except (ValueError, TypeError):  # no UUID at all
+        found = rows.filter(pk=uuid.UUID(str(signup_id))).first()
+    except ValueError:
         found = None
     if found is None or now >= found.expires_at:
         raise SignUpRefused("EXPIRED", "This sign-up is over. Begin again.")
