@@ -8,6 +8,7 @@ from tayyar.console import (
     runs,
     urls_contacts,
     urls_delivery,
+    urls_devices,
     urls_requests,
     urls_sheets,
     urls_templates,
@@ -34,4 +35,5 @@ urlpatterns = [
     *urls_templates.urlpatterns,
     *urls_sheets.urlpatterns,
     *urls_requests.urlpatterns,
+    *urls_devices.urlpatterns,
 ]

@@ -6,7 +6,14 @@ Next: screen.py sets the figures in.
 
 from collections.abc import Mapping
 
-from tayyar.console import words_contacts, words_delivery, words_requests, words_sheets, words_templates
+from tayyar.console import (
+    words_contacts,
+    words_delivery,
+    words_devices,
+    words_requests,
+    words_sheets,
+    words_templates,
+)
 
 Words = Mapping[str, str]
 
@@ -543,6 +550,7 @@ WORDS: Mapping[str, Words] = {
     language: {
         **_RUNS[language],
         **words_delivery.WORDS[language],
+        **words_devices.WORDS[language],
         **words_contacts.WORDS[language],
         **words_templates.WORDS[language],
         **words_sheets.WORDS[language],

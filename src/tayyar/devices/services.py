@@ -21,6 +21,14 @@ SEEN_EVERY = dt.timedelta(minutes=1)  # a machine asks often: `last_seen_at` is 
 _CODE_FIELD, _KEY_FIELD = "devices.device.code", "devices.device.key"
 
 
+class DeviceRefused(UserError):
+    """A machine that cannot be added. `reason`: NAME, CENTRE, TAKEN (an enrolled one has the name), PRINTER."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @transaction.atomic
 def add_device(
     *,
@@ -34,13 +42,13 @@ def add_device(
     """A machine that waits to be enrolled, and its code: 8 digits, valid 10 minutes, shown once.
 
     The same name in the same centre again, while it is not enrolled, is the same machine with a new code.
-    UserError for an empty name, an unknown centre, a printer outside private networks, a name that is in use.
+    DeviceRefused for an empty name, an unknown centre, a printer outside private networks, a name that is in use.
     """
     name = " ".join(name.split())
     if not 1 <= len(name) <= 60:
-        raise UserError("A device has a name of at most 60 letters, such as: Hall, by the door.")
+        raise DeviceRefused("NAME", "A device has a name of at most 60 letters, such as: Hall, by the door.")
     if not ServiceCentre.objects.filter(id=service_centre_id).exists():
-        raise UserError("Choose the service centre from the list.")
+        raise DeviceRefused("CENTRE", "Choose the service centre from the list.")
     printer = private_address(receipt_printer)
     known = (
         Device.objects.select_for_update()
@@ -48,8 +56,8 @@ def add_device(
         .first()
     )
     if known and known.enrolled_at:
-        raise UserError(
-            f"{name} is enrolled in this centre already. Revoke it first, or choose another name."
+        raise DeviceRefused(
+            "TAKEN", f"{name} is enrolled in this centre already. Revoke it first, or choose another name."
         )
     device = known or Device(name=name, service_centre_id=service_centre_id, added_at=now)
     device.receipt_printer, device.prints_pages = printer, prints_pages
@@ -113,7 +121,7 @@ def revoke(*, device_id: int, actor: str, now: dt.datetime) -> None:
 
 
 def private_address(text: str) -> str | None:
-    """A printer's address as digits ("10.1.20.31"); None for none. UserError outside private networks.
+    """A printer's address as digits ("10.1.20.31"); None for none. DeviceRefused outside private networks.
 
     Names are refused, so that nobody can move the machine's receipts elsewhere through the name service.
     """
@@ -122,9 +130,13 @@ def private_address(text: str) -> str | None:
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:
-        raise UserError("A printer's address is written in numbers, like 10.1.20.31.") from None
+        raise DeviceRefused(
+            "PRINTER", "A printer's address is written in numbers, like 10.1.20.31."
+        ) from None
     if not address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified:
-        raise UserError("The printer must stand in a private network, such as 10.x.x.x or 192.168.x.x.")
+        raise DeviceRefused(
+            "PRINTER", "The printer must stand in a private network, such as 10.x.x.x or 192.168.x.x."
+        )
     return str(address)
 
 

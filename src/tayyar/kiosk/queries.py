@@ -13,7 +13,6 @@ from tayyar.billing.numbers import bill_period
 from tayyar.claims import queries as claims
 from tayyar.claims.queries import Held
 from tayyar.core.errors import UserError
-from tayyar.core.periods import Period
 from tayyar.core.references import with_check
 from tayyar.kiosk.models import Visit, Way
 
@@ -43,14 +42,10 @@ class Seen:
         """Whether they may open requests for it."""
         return self.held is None or self.held.may_manage
 
-    def sees(self, period: Period) -> bool:
-        """Whether a bill of that month can be theirs."""
-        return self.held is None or self.held.sees(period)
-
     def bills(self) -> list[BillRow]:
         """The newest that are theirs and stand, newest first."""
-        rows = account_queries.bills_of(self.account_id, 0, MOST_BILLS, sees=self.sees)
-        return [row for row in rows if row.stands and self.sees_days(row.start_date, row.end_date)]
+        rows = account_queries.bills_of(self.account_id, 0, MOST_BILLS, sees=self.sees_days)
+        return [row for row in rows if row.stands]
 
     def sees_days(self, first: dt.date, last: dt.date) -> bool:
         """Whether a bill over [first, last) is theirs."""
