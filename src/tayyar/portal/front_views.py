@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from tayyar.core import web
@@ -18,6 +20,7 @@ from tayyar.portal import shell, views
 from tayyar.portal.front_words import FRONT_WORDS
 
 LONGEST_TEXT = 2000
+EXAMPLE = reference("R", 7)
 _LINK = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
 _OWN = re.compile(r"/[bpd]/[A-Za-z0-9_.~:-]+(?:/[a-z-]+)?")
 _BARE = re.compile(r"(?:^|[\s/])([bpd]/[A-Za-z0-9_.~:-]{16,})\s*$")
@@ -28,7 +31,7 @@ class NothingToOpen(UserError):
     """A text that opens nothing. `reason`: EMPTY, FOREIGN (another site's link), NUMBER (a slip in it), UNKNOWN."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(FRONT_WORDS["en"][f"open_{reason}"])
+        super().__init__(FRONT_WORDS["en"][f"open_{reason}"].format(example=EXAMPLE))
         self.reason = reason
 
 
@@ -78,10 +81,16 @@ def _landing(request: HttpRequest, *, problem: str = "", given: str = "") -> Htt
         "title": words["title"],
         "f": words,
         "given": given,
-        "problem": words[f"open_{problem}"] if problem else "",
+        "hint": _with_example(words["open_hint"]),
+        "problem": _with_example(words[f"open_{problem}"]) if problem else "",
     }
     response = shell.page(request, "portal/landing.html", context, lang=lang, status=422 if problem else 200)
     return shell.remember_language(request, response, lang)
+
+
+def _with_example(text: str) -> SafeString:
+    """A sentence with the example of a reference set in, which stays left to right and on one line."""
+    return format_html(text, example=format_html('<bdi dir="ltr" class="reference">{}</bdi>', EXAMPLE))
 
 
 def _site_host() -> str:

@@ -10,11 +10,11 @@ FRONT_WORDS: Mapping[str, Mapping[str, str]] = {
         "join": "مستخدم جديد",
         "open_title": "معك رابط أو رقم طلب",
         "open_label": "رابط الفاتورة أو رقم الطلب",
-        "open_hint": "انسخ الرابط كاملا من رسالتنا، أو اكتب رقما مثل R-0007-F3K2. رابط الفاتورة يفتح بلا كلمة مرور.",
+        "open_hint": "انسخ الرابط كاملا من رسالتنا، أو اكتب رقما مثل {example}. رابط الفاتورة يفتح بلا كلمة مرور.",
         "open": "افتح",
         "open_EMPTY": "الصق رابطا من رسالتنا أو اكتب رقم الطلب.",
         "open_FOREIGN": "هذا الرابط ليس من موقعنا. لا تفتحه ولا تكتب فيه شيئا من بياناتك.",
-        "open_UNKNOWN": "لا يبدو هذا رابطا منا ولا رقم طلب. رقم الطلب حرف R وثمانية رموز، مثل R-0007-F3K2.",
+        "open_UNKNOWN": "لا يبدو هذا رابطا منا ولا رقم طلب. رقم الطلب حرف R وثمانية رموز، مثل {example}.",
         "open_NUMBER": "في رقم الطلب خطأ: حروف التحقق لا تتفق. قارنه بالرقم في رسالتنا.",
     },
     "en": {
@@ -24,13 +24,13 @@ FRONT_WORDS: Mapping[str, Mapping[str, str]] = {
         "join": "I am new here",
         "open_title": "You have a link or a request number",
         "open_label": "Link to a bill, or number of a request",
-        "open_hint": "Copy all of the link from our message, or type a number such as R-0007-F3K2. "
+        "open_hint": "Copy all of the link from our message, or type a number such as {example}. "
         "A bill’s link opens without a password.",
         "open": "Open",
         "open_EMPTY": "Paste a link from our message or type the request’s number.",
         "open_FOREIGN": "This link is not ours. Do not open it and type nothing of yours there.",
         "open_UNKNOWN": "This is neither a link of ours nor a request number. "
-        "A request number is an R and eight symbols, such as R-0007-F3K2.",
+        "A request number is an R and eight symbols, such as {example}.",
         "open_NUMBER": "There is a slip in the request number: its check symbols do not agree. "
         "Compare it with our message.",
     },
@@ -41,13 +41,13 @@ FRONT_WORDS: Mapping[str, Mapping[str, str]] = {
         "join": "Je suis nouveau",
         "open_title": "Vous avez un lien ou un numéro de demande",
         "open_label": "Lien d’une facture ou numéro d’une demande",
-        "open_hint": "Copiez le lien entier depuis notre message, ou écrivez un numéro comme R-0007-F3K2. "
+        "open_hint": "Copiez le lien entier depuis notre message, ou écrivez un numéro comme {example}. "
         "Le lien d’une facture s’ouvre sans mot de passe.",
         "open": "Ouvrir",
         "open_EMPTY": "Collez un lien de notre message ou écrivez le numéro de la demande.",
         "open_FOREIGN": "Ce lien n’est pas le nôtre. Ne l’ouvrez pas et n’y écrivez rien de personnel.",
         "open_UNKNOWN": "Ce n’est ni un lien de notre part ni un numéro de demande. "
-        "Un numéro de demande est un R et huit symboles, comme R-0007-F3K2.",
+        "Un numéro de demande est un R et huit symboles, comme {example}.",
         "open_NUMBER": "Le numéro de demande contient une erreur : ses symboles de contrôle ne concordent pas. "
         "Comparez-le à notre message.",
     },

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from allauth.account.internal.flows.login import record_authentication
-from allauth.account.utils import perform_login
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -25,6 +23,7 @@ from tayyar.core.text import localise_digits
 from tayyar.customers.codes import CodeRefused
 from tayyar.customers.models import Language
 from tayyar.identity import signup
+from tayyar.identity.adapter import sign_in_new
 from tayyar.identity.errors import SignUpRefused
 from tayyar.identity.models import SignUp, SignUpStep
 from tayyar.portal import door, join_form, shell, views
@@ -446,6 +445,4 @@ def enter(page: Page) -> HttpResponse:
         return page.go_on(found if found and found.step != SignUpStep.DONE else None)
     user = found.person.user
     del page.request.session[SESSION_KEY]
-    record_authentication(page.request, user, method="sign_up")
-    response: HttpResponse = perform_login(page.request, user, redirect_url=reverse("portal:join_done"))
-    return response
+    return sign_in_new(page.request, user, then=reverse("portal:join_done"))
