@@ -107,7 +107,7 @@ class OidcAuthority:
 
     def _check_sender(self, provider: Provider, sent: Mapping[str, str]) -> None:
         named = sent.get("iss", "")
-        if (named and named.rstrip("/") != self.options.issuer) or (provider.names_itself and not named):
+        if (named and named != provider.issuer) or (provider.names_itself and not named):
             raise refusal("EXPIRED")
 
     def _redeem(
@@ -152,7 +152,7 @@ class OidcAuthority:
                 keys=self._keys,
                 algorithms=provider.algorithms,
                 audience=self.options.client_id,
-                issuer=self.options.issuer,
+                issuer=provider.issuer,
                 now=now,
                 until=until,
             )

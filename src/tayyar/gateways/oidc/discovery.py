@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tayyar.gateways.authority.entry import is_safe_url
+from tayyar.gateways.authority.facts import as_text
 from tayyar.gateways.authority.inquiry import Inquiry
 
 GOOD_SECONDS = 3600
@@ -14,8 +16,9 @@ ALGORITHMS = ("RS256", "PS256", "ES256")
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Its addresses, how it wants our secret, and what it signs with."""
+    """Its name letter by letter, its addresses, how it wants our secret, and what it signs with."""
 
+    issuer: str
     authorization_url: str
     token_url: str
     keys_url: str
@@ -46,7 +49,8 @@ class Discovery:
         return provider
 
     def _read(self, content: dict[str, Any]) -> Provider:
-        if content.get("issuer", "").rstrip("/") != self._issuer:
+        issuer = as_text(content.get("issuer"))
+        if issuer.rstrip("/") != self._issuer:
             raise self._inquiry.down("it calls itself by another name than issuer says")
         urls = {
             name: content.get(name, "")
@@ -58,7 +62,7 @@ class Discovery:
             ):
                 raise self._inquiry.down(f"its {name} is missing or not https")
         offered = content.get("id_token_signing_alg_values_supported", ALGORITHMS)
-        algorithms = tuple(name for name in ALGORITHMS if name in offered)
+        algorithms = tuple(name for name in ALGORITHMS if isinstance(offered, Sequence) and name in offered)
         if not algorithms:
             raise self._inquiry.down(f"it signs with none of {', '.join(ALGORITHMS)}")
         methods = content.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
@@ -67,7 +71,8 @@ class Discovery:
             token_url=urls["token_endpoint"],
             keys_url=urls["jwks_uri"],
             userinfo_url=urls["userinfo_endpoint"],
-            takes_basic="client_secret_basic" in methods,
+            issuer=issuer,
+            takes_basic=isinstance(methods, list) and "client_secret_basic" in methods,
             names_itself=content.get("authorization_response_iss_parameter_supported") is True,
             algorithms=algorithms,
         )
