@@ -6,6 +6,7 @@ some of which fail, while the days go by. Run again, it goes on where it stopped
 
 import datetime as dt
 import itertools
+import json
 import os
 import secrets
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from tayyar.billing.conduct import conduct
 from tayyar.billing.models import Bill
@@ -28,10 +30,13 @@ from tayyar.customers.models import Channel, ContactPoint, CustomerAccount, Lang
 from tayyar.demo.answers import answer_for_demo
 from tayyar.demo.population import ADDRESS_FIELD, generate, last_readable_period
 from tayyar.gateways.http_peer.faults import Faults as HttpFaults
+from tayyar.gateways.identity_authority.people import birth_date_of, number_of
 from tayyar.gateways.mailbox.server import Faults as MailFaults
 from tayyar.gateways.push_peer.browsers import subscription
 from tayyar.gateways.push_peer.faults import Faults as PushFaults
+from tayyar.gateways.simulated import PEOPLE
 from tayyar.gateways.smsc.faults import Faults as SmscFaults
+from tayyar.identity.models import IdType
 from tayyar.ledger import services as ledger
 from tayyar.ledger.models import SystemAccount, TransferKind
 from tayyar.ledger.services import Posting
@@ -45,6 +50,7 @@ SEED = 28
 PAID_AT_ONCE = 20_000
 UNPAID_PERCENT = 3
 MANAGER = "manager"
+KNOWN_PEOPLE = 1_000  # whom the local authority knows by the name and telephone in the books
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,17 @@ class Stop:
     certificate: dict[str, Any]
     bill_number: int
     bill_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPerson:
+    """A customer in the books with whose identity a visitor can sign up. `phone` is where the first code goes."""
+
+    number: str
+    birth_date: dt.date
+    name: str
+    phone: str
+    account_number: int
 
 
 def prepare(*, code: str, accounts: int) -> list[Period]:
@@ -109,6 +126,53 @@ def subscribe_some(*, push_port: int) -> None:
             )
         )
     ContactPoint.objects.bulk_create(made, batch_size=5_000)
+
+
+def tell_authority(folder: Path) -> None:
+    """Write for the local authority, whose folder this is, what the books say of the first customers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    code = installed_profile().code
+    known = {
+        number_of(code, point.account.customer_id): {
+            "name": point.account.customer.name,
+            "phone": crypto.unseal(point.address_sealed, field=ADDRESS_FIELD),
+        }
+        for point in _telephones()[:KNOWN_PEOPLE]
+    }
+    (folder / PEOPLE).write_text(json.dumps(known, ensure_ascii=False), "utf-8")
+
+
+def demo_person() -> DemoPerson | None:
+    """Somebody to sign up as: an Arabic-speaking customer whose telephone the simulated providers reach, none of the
+    numbers that `faults` lets fail. None when the demo is too small to have one."""
+    code = installed_profile().code
+    for point in _telephones().filter(account__language=Language.ar)[:KNOWN_PEOPLE]:
+        phone = crypto.unseal(point.address_sealed, field=ADDRESS_FIELD)
+        if phone[-1] not in "05":
+            number = number_of(code, point.account.customer_id)
+            return DemoPerson(
+                number=number,
+                birth_date=birth_date_of(code, IdType.NATIONAL_ID, number),
+                name=point.account.customer.name,
+                phone=phone,
+                account_number=point.account.number,
+            )
+    return None
+
+
+def _telephones() -> QuerySet[ContactPoint]:
+    """The telephones of the accounts' holders, oldest account first; of each customer their first account's."""
+    first = ContactPoint.objects.filter(channel=Channel.SMS, recipient=0, account__isnull=False)
+    return (
+        first.filter(account_id=Subquery(_first_account()))
+        .select_related("account__customer")
+        .order_by("account_id")
+    )
+
+
+def _first_account() -> QuerySet[CustomerAccount]:
+    of_same = CustomerAccount.objects.filter(customer_id=OuterRef("account__customer_id"))
+    return of_same.order_by("id").values("id")[:1]
 
 
 def faults() -> dict[str, object]:

@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from django.conf import settings
 
     from tayyar.billing.report import certificate_text
+    from tayyar.config.authorities import authorities_file
     from tayyar.config.commands import reach
     from tayyar.config.commands.deliver import deliver
     from tayyar.config.commands.serve import PORT, refuse_taken
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     periods = tour.prepare(code=arguments.profile, accounts=arguments.accounts or ACCOUNTS)
     _say_if_other(arguments.accounts)
     os.environ["TAYYAR_CLOCK"] = str(data_dir() / "clock")
+    tour.tell_authority(data_dir() / "providers" / "authority")
     with contextlib.ExitStack() as stack:
         peers = stack.enter_context(
             simulated_providers(
@@ -67,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
                 ports=dict.fromkeys(PEERS, 0) if arguments.no_serve else None,
                 faults=tour.faults(),
                 write=providers_file(),
+                write_authorities=authorities_file(),
+                country=arguments.profile,
             )
         )
         tour.subscribe_some(push_port=peers.ports["push"])
@@ -125,7 +129,8 @@ def _say_if_other(wanted: int | None) -> None:
 def _say_where(stop: "Stop", password: str | None) -> None:
     from django.conf import settings
 
-    from tayyar.demo.tour import MANAGER
+    from tayyar.core.paths import data_dir
+    from tayyar.demo.tour import MANAGER, demo_person
 
     known = "(the password printed the first time; to set another, see docs/operations.md, Staff)"
     print(f"\nA bill in Arabic:  {stop.bill_url}")
@@ -133,3 +138,8 @@ def _say_where(stop: "Stop", password: str | None) -> None:
     print(f"The run's page:    {settings.SITE_URL}/console/runs/{stop.period}")
     print(f"Who was reached:   {settings.SITE_URL}/console/runs/{stop.period}/reach")
     print(f"Staff login:       {MANAGER} / {password or known}")
+    if person := demo_person():
+        born = f"{person.birth_date:%-d %B %Y} ({person.birth_date})"
+        print(f"Sign up:           {settings.SITE_URL}/join as {person.number}, born {born}")
+        print(f"  holder of account {person.account_number}; codes by SMS to {person.phone} stand in")
+        print(f"  {data_dir() / 'providers'}/sms-*/messages.jsonl")
