@@ -3,18 +3,23 @@
 import datetime as dt
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import pypdf
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.test import Client
 from PIL import Image
 from tests.scenarios import cast
 
 from tayyar.claims.models import Holding
-from tayyar.core import crypto
+from tayyar.console.roles import CLERK, ensure_roles
+from tayyar.core import clock, crypto
 from tayyar.core.models import AuditEntry
 from tayyar.customers.models import Channel, ContactPoint, Language, Preference
+from tayyar.customers.reviews import open_review
 from tayyar.customers.services import ADDRESS_FIELD, add_contact_point
 from tayyar.identity.models import Person
 from tayyar.notifications.kinds import MessageKind
@@ -540,3 +545,184 @@ def test_an_unknown_type_and_a_second_handler_are_refused_at_start() -> None:
         registry.register("PAPER_BILL", Recorder())
     with pytest.raises(registry.UserError, match="says that it has no handler"):
         registry.register("READING_DISPUTE", Recorder())
+
+
+# ------------------------------------------------------------------------------------------------------------- the desk
+
+
+@pytest.fixture
+def desk(salma: Person) -> Iterator[Client]:
+    """A clerk, signed in, on the second day."""
+    ensure_roles()
+    user = User.objects.create_user("desk", is_staff=True)
+    user.groups.add(Group.objects.get(name=CLERK))
+    client = Client()
+    client.force_login(user)
+    with clock.at(NOW):
+        yield client
+
+
+def page_of(request: ServiceRequest) -> str:
+    return f"/console/requests/{request.reference}"
+
+
+def read(client: Client, address: str, lang: str = "en") -> str:
+    answer = client.get(address, {"lang": lang})
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_clerk_sees_the_queue_and_one_request_and_each_read_is_on_record(
+    salma: Person, desk: Client
+) -> None:
+    request = ask(salma, form=READING | {"text": "<script>alert(1)</script>"})
+    assert request.reference in read(desk, "/console/requests")
+    page = read(desk, page_of(request))
+    assert "1234" in page and cast.NAMES[cast.SALMA] in page
+    assert "&lt;script&gt;alert(1)" in page and "<script>alert(1)" not in page
+    actions = list(AuditEntry.objects.filter(actor__startswith="user:").values_list("action", flat=True))
+    assert "REQUESTS_READ" in actions
+    entry = AuditEntry.objects.get(action="REQUEST_READ")
+    assert (entry.subject, entry.detail["person"]) == (f"request:{request.reference}", salma.pk)
+
+
+@pytest.mark.parametrize(
+    ("action", "form", "state"),
+    [
+        ("take", {}, "OPEN"),
+        ("give_back", {}, "OPEN"),
+        ("ask", {"text": "صورة"}, "WAITING"),
+        ("note", {"text": "سمعته"}, "OPEN"),
+        ("move", {"step": "VISIT"}, "OPEN"),
+        ("approve", {"text": ""}, "APPROVED"),
+        ("refuse", {"text": "لا"}, "REFUSED"),
+    ],
+)
+def test_a_clerk_acts_and_sending_it_twice_changes_nothing_more(
+    salma: Person, desk: Client, action: str, form: dict[str, str], state: str
+) -> None:
+    request = ask(salma)
+    for _ in range(2):
+        answer = desk.post(f"{page_of(request)}/{action}", form)
+        assert answer.status_code == 302 and answer["Location"] == page_of(request)
+    request.refresh_from_db()
+    assert request.state == state
+    assert len(happened(request)) == (1 if action == "give_back" else 2)
+
+
+def test_who_only_reads_the_console_acts_on_nothing(salma: Person, desk: Client) -> None:
+    request, reader = ask(salma), Client()
+    reader.force_login(User.objects.create_user("reader", is_staff=True))
+    assert reader.get(page_of(request)).status_code == 200
+    for action in ("take", "give_back", "ask", "note", "move", "approve", "refuse"):
+        form = {"text": "x", "step": "VISIT"}
+        assert reader.post(f"{page_of(request)}/{action}", form).status_code == 403, action
+    assert happened(request) == ["OPENED"]
+
+
+def test_only_staff_see_requests(salma: Person, desk: Client) -> None:
+    request, person = ask(salma, documents=[Upload("METER_PHOTO", picture())]), Client()
+    person.force_login(salma.user)
+    paper = f"{page_of(request)}/papers/{queries.documents_of(request)[0].pk}"
+    for client in (Client(), person):
+        for address in ("/console/requests", "/console/requests/find", page_of(request), paper):
+            answer = client.get(address)
+            assert answer.status_code == 302 and "/console/login" in answer["Location"], address
+
+
+def test_a_refusal_without_its_reason_is_asked_for_again(salma: Person, desk: Client) -> None:
+    request = ask(salma)
+    answer = desk.post(f"{page_of(request)}/refuse?lang=en", {"text": "  "})
+    assert answer.status_code == 422 and "Write at least a word" in answer.content.decode()
+
+
+def test_a_request_that_is_not_there_is_one_page_whatever_is_asked(salma: Person, desk: Client) -> None:
+    mine, other = ask(salma), ask(salma, documents=[Upload("METER_PHOTO", picture())])
+    foreign = queries.documents_of(other)[0].pk
+    missing = "R-0000-0000"
+    pages = {
+        re.sub(r'value="\w{64}"', "", desk.get(address).content.decode())  # the form protection's own
+        for address in (
+            "/console/requests/nonsense",
+            f"/console/requests/{missing}",
+            f"/console/requests/{missing}/papers/1",
+            f"{page_of(mine)}/papers/{foreign}",
+            f"{page_of(mine)}/papers/99999",
+        )
+    }
+    assert len(pages) == 1
+    assert desk.get(f"{page_of(mine)}/papers/{foreign}").status_code == 404
+    assert desk.post(f"{page_of(mine)}/explode").status_code == 404
+
+
+def test_a_reference_is_found_from_the_desk_however_it_is_typed(salma: Person, desk: Client) -> None:
+    request = ask(salma)
+    answer = desk.get("/console/requests/find", {"reference": request.reference.lower().replace("-", " ")})
+    assert answer["Location"] == page_of(request)
+    wrong = desk.get("/console/requests/find", {"reference": "R-1", "lang": "en"})
+    assert wrong.status_code == 404 and "looks like R-0007-F3K2" in wrong.content.decode()
+
+
+def test_the_reference_of_a_contact_review_leads_to_the_reviews(salma: Person, desk: Client) -> None:
+    review, _ = open_review(
+        account_id=ACCOUNT, contact_point_id=None, subject="bill:1", actor="link", now=NOW
+    )
+    answer = desk.get("/console/requests/find", {"reference": review.reference})
+    assert answer["Location"] == "/console/reviews"
+
+
+def pdf() -> bytes:
+    writer, made = pypdf.PdfWriter(), io.BytesIO()
+    writer.add_blank_page(300, 300)
+    writer.write(made)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type", "how"),
+    [(picture(), "image/jpeg", "inline"), (pdf(), "application/pdf", "attachment")],
+)
+def test_a_paper_is_served_without_any_power_over_the_page(
+    salma: Person, desk: Client, data: bytes, media_type: str, how: str
+) -> None:
+    request = ask(salma, documents=[Upload("METER_PHOTO", data)])
+    [held] = queries.documents_of(request)
+    answer = desk.get(f"{page_of(request)}/papers/{held.pk}")
+    assert answer["Content-Type"] == media_type
+    assert answer["Content-Disposition"].startswith(f"{how}; ")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox; frame-ancestors 'none'"
+    assert "no-store" in answer["Cache-Control"]
+    assert AuditEntry.objects.filter(action="REQUEST_PAPER_READ", detail={"document": held.pk}).count() == 1
+
+
+def test_a_clerk_is_shown_their_late_requests_once_and_the_queue_marks_them(
+    salma: Person, desk: Client
+) -> None:
+    request = ask(salma)
+    desk.post(f"{page_of(request)}/take")
+    with clock.at(cast.noon("2026-12-01")):
+        first, second = read(desk, "/console/requests"), read(desk, "/console/requests")
+        assert "The deadline of these has passed" in first
+        assert "The deadline of these has passed" not in second
+        assert "Overdue</strong>" in second
+        assert request.reference in read(desk, "/console/requests?overdue=1&mine=1&type=READING_DISPUTE")
+    assert "Overdue</strong>" not in read(desk, "/console/requests")
+
+
+@pytest.mark.parametrize(
+    "query", ["?page=0", "?page=-1", "?page=9999999999999999999", "?state=DROP&type=x", "?mine=2", "?page=٣"]
+)
+def test_a_queue_asked_for_nonsense_answers_as_if_it_was_not(salma: Person, desk: Client, query: str) -> None:
+    request = ask(salma)
+    assert request.reference in desk.get(f"/console/requests{query}").content.decode()
+
+
+def test_a_decision_that_fails_shows_why_and_keeps_what_was_typed(
+    salma: Person, desk: Client, recorder: Recorder
+) -> None:
+    request = ask(salma, "TRANSFER", form=TRANSFER)
+    recorder.refuses = True
+    answer = desk.post(f"{page_of(request)}/approve", {"text": "مبارك"})
+    page = answer.content.decode()
+    assert answer.status_code == 422 and "not now" in page and "مبارك" in page
