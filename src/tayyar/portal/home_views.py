@@ -188,6 +188,7 @@ def _alerts(screen: MyScreen, held: Held, one: Standing, ahead: Forecast | None)
             amount=screen.money(one.overdue_minor),
             day=short_day(screen, one.overdue_since),
         )
+        title = format_html("<span>{}</span>", title)  # one line of the notice
         alerts.append({"title": title, "text": words["late_text"], "is_late": True})
     if held.budget_minor and ahead and ahead.amount_minor > held.budget_minor:
         text = say(
