@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tayyar.core import clock, web
@@ -77,7 +78,9 @@ def terms(request: HttpRequest) -> HttpResponse:
     version = installed_profile().terms_version
     context = {
         "title": words["terms_title"],
-        "version": words["terms_version"].format(version=version),
+        "version": format_html(
+            words["terms_version"], version=format_html('<bdi dir="ltr">{}</bdi>', version)
+        ),
         "text": f"portal/terms/{lang}.html",
     }
     return shell.page(request, "portal/terms.html", context, lang=lang, person=door.person_of(request))

@@ -399,7 +399,9 @@ def _details_page(
         "fields": join_form.details_fields(given, page.lang, errors=errors, asks_name=not known.get("name")),
         "strengths": [(least, words[f"strength_{least}"]) for least in join_form.STRENGTHS],
         "terms_version": version,
-        "terms_text": words["terms_version"].format(version=page.digits(version)),
+        "terms_text": format_html(
+            words["terms_version"], version=format_html('<bdi dir="ltr">{}</bdi>', page.digits(version))
+        ),
         "terms_error": errors.get("terms", ""),
         "terms_given": page.request.POST.get("terms") == version,
         "problems": list(errors.items()),
