@@ -44,4 +44,4 @@ def covers(start_date: dt.date, end_date: dt.date | None, first: dt.date, last: 
 
 def touches(start_date: dt.date, end_date: dt.date | None, first: dt.date, last: dt.date) -> bool:
     """Whether the days [first, last) and [start_date, end_date) have one in common."""
-    return start_date < last and (end_date is None or first < end_date)
+    return max(start_date, first) < (last if end_date is None else min(end_date, last))

@@ -369,6 +369,8 @@ def _spend(person: Person, number: int, now: dt.datetime) -> None:
 
     A transaction of its own: what is refused afterwards was asked all the same.
     """
+    if not 0 <= number < 2**63:
+        number = 0  # no account has such a number; all of them are counted as one
     Person.objects.select_for_update(of=("self",)).get(id=person.pk)
     asked = ClaimAttempt.objects.filter(person=person, at__gt=now - DAY)
     if asked.filter(account_number=number).exists():
