@@ -26,6 +26,7 @@ from tayyar.notifications.kinds import MessageKind
 from tayyar.notifications.models import Message, MessageState, Payload
 from tayyar.notifications.payloads import PAYLOAD_FIELD
 from tayyar.requests import queries, registry, services
+from tayyar.requests.catalogue import request_types
 from tayyar.requests.documents import Upload
 from tayyar.requests.errors import FormRefused, RequestRefused
 from tayyar.requests.models import RequestDocument, RequestEvent, RequestState, ServiceRequest, Via
@@ -536,6 +537,11 @@ def test_a_foreign_and_an_unknown_bill_are_refused_alike(salma: Person, bills: d
         with pytest.raises(FormRefused) as refused:
             ask(salma, "BILL_COPY", form={"bill_number": number, "way": "AGAIN"})
         assert refused.value.errors == {"bill_number": "BILL"}
+
+
+def test_every_type_that_names_a_handler_has_one() -> None:
+    for code, kind in request_types().items():
+        assert (registry.handler_of(code) is not None) == bool(kind.handler), code
 
 
 def test_an_unknown_type_and_a_second_handler_are_refused_at_start() -> None:

@@ -121,7 +121,7 @@ def _filters(screen: Screen, chosen: Mapping[str, str], counts: Mapping[str, int
             "links": [
                 link(words["requests_all_types"], None, not chosen["type"], type=""),
                 *(
-                    link(kind.names[screen.lang], counts.get(code, 0), chosen["type"] == code, type=code)
+                    link(kind.names[screen.lang], counts.get(code), chosen["type"] == code, type=code)
                     for code, kind in kinds.items()
                 ),
             ],

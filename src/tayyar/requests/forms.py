@@ -34,6 +34,11 @@ def check_form(kind: RequestType, form: Mapping[str, Any]) -> Form:
     return found
 
 
+def is_storable(text: str) -> bool:
+    """Without what no text holds: the zero character, and half characters as JSON can write them."""
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 class _Unreadable(Exception):
     """The argument is the reason."""
 
@@ -46,15 +51,17 @@ def _value(field: Field, raw: Any) -> str | int | bool:
     if field.kind == "NUMBER":
         return _number(field, raw)
     if field.kind == "CHOICE":
-        if raw not in {choice.code for choice in field.choices}:
+        if raw not in [choice.code for choice in field.choices]:
             raise _Unreadable("CHOICE")
         return str(raw)
     return _yes_no(raw)
 
 
 def _text(field: Field, raw: Any) -> str:
-    text = str(raw).strip().replace("\r\n", "\n")
-    if len(text) > field.max or "\0" in text:
+    if not isinstance(raw, str):
+        raise _Unreadable("LENGTH")
+    text = raw.strip().replace("\r\n", "\n")
+    if len(text) > field.max or not is_storable(text):
         raise _Unreadable("LENGTH")
     return text if field.kind == "LONG" else " ".join(text.split())
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from tayyar.core.errors import UserError
 from tayyar.customers.models import CustomerAccount
 from tayyar.identity.models import Person
-from tayyar.requests.catalogue import request_type, request_types
+from tayyar.requests.catalogue import request_type
 from tayyar.requests.models import ServiceRequest
 
 
@@ -55,11 +55,6 @@ def handler_of(type_code: str) -> Handler | None:
     if kind.handler and type_code not in _handlers:
         raise UserError(f"Requests of type {type_code} cannot be taken: {kind.handler} registers no handler.")
     return _handlers.get(type_code)
-
-
-def without_handler() -> list[str]:
-    """The types whose file names a handler that nobody registered."""
-    return [code for code, kind in request_types().items() if kind.handler and code not in _handlers]
 
 
 def use_holders(check: HolderCheck) -> None:

@@ -16,6 +16,7 @@ from tayyar.requests import registry, rules
 from tayyar.requests.catalogue import request_type
 from tayyar.requests.documents import Upload
 from tayyar.requests.errors import RequestRefused
+from tayyar.requests.forms import is_storable
 from tayyar.requests.history import happen, is_repeated
 from tayyar.requests.models import RequestEvent, RequestState, ServiceRequest
 from tayyar.requests.opening import open_request
@@ -195,7 +196,7 @@ def _check_open(request: ServiceRequest) -> None:
 
 def _text(text: str, *, may_be_empty: bool = False) -> str:
     said = text.strip().replace("\r\n", "\n")
-    if (not said and not may_be_empty) or len(said) > LONGEST_TEXT or "\0" in said:
+    if (not said and not may_be_empty) or len(said) > LONGEST_TEXT or not is_storable(said):
         raise RequestRefused("TEXT", f"Write at least a word and at most {LONGEST_TEXT} characters.")
     return said
 
