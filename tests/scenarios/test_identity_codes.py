@@ -1,8 +1,11 @@
 """Codes to people outside any account: how long they work, how often they may be tried, and how many may be sent."""
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from tests.scenarios.identity_ground import NOW, audited, last_code, later, messages, wrong
 
 from tayyar.core import crypto
@@ -183,6 +186,42 @@ def test_the_installation_has_a_budget_a_day(monkeypatch: pytest.MonkeyPatch) ->
     send(**spread(1))
     send(**spread(2))
     assert reason(send, **spread(3))[0] == "BUDGET"
+
+
+def test_two_that_are_asked_for_at_one_moment_are_counted_as_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codes, "MOST_PER_IDENTITY_A_DAY", 1)
+    together = threading.Barrier(4)
+    contacts = [
+        add_person_contact(channel=channel_of(one), address=one, verified_at=None, actor="portal", now=NOW)
+        for one in (f"+96650000003{number}" for number in range(4))
+    ]
+
+    def ask(number: int) -> str:
+        together.wait()
+        try:
+            codes.send(
+                subject=f"signup:{number}:IDENTITY",
+                identity_hash=b"the same identit",
+                contact_point_id=contacts[number].pk,
+                address=f"+96650000003{number}",
+                network=f"net{number}",
+                language=Language.en,
+                now=NOW,
+            )
+            return "SENT"
+        except CodeRefused as error:
+            return error.reason
+        finally:
+            connection.close()
+
+    queue_room()
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(ask, range(4))) == ["BUDGET", "BUDGET", "BUDGET", "SENT"]
+
+
+def queue_room() -> None:
+    """The month's table of messages is there before several want to make it."""
+    send(address="+966500000099", identity="another", network="another")
 
 
 def test_an_e_mail_address_takes_codes_and_belongs_to_no_range() -> None:

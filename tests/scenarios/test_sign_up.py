@@ -9,11 +9,11 @@ from tests.scenarios import identity_ground as ground
 from tests.scenarios import messages as mail
 from tests.scenarios.identity_ground import NOW, SALMA, Scripted, begin, details, last_code, later, sign_up
 
-from tayyar.core import crypto
+from tayyar.core import clock, crypto
 from tayyar.core.models import AuditEntry
 from tayyar.customers.codes import CodeRefused
 from tayyar.customers.models import Channel, ContactPoint, Customer, Language
-from tayyar.identity import addresses, authorities, contacts, forgetting, people, signup
+from tayyar.identity import addresses, authorities, contacts, forgetting, people, signup, tasks
 from tayyar.identity.authorities import Authorities
 from tayyar.identity.errors import ContactRefused, SignUpRefused
 from tayyar.identity.models import IdentityCode, Person, SignUp, SignUpStep, TermsAcceptance
@@ -603,3 +603,10 @@ def test_what_is_over_is_emptied_daily_and_forgotten_after_eight_days(authority:
     assert (found.signups, found.codes, found.contacts) == (2, 3, 3)
     assert [contact.pk for contact in ContactPoint.objects.all()] == [person.mobile_id]
     assert forgetting.forget_ended(now=NOW + dt.timedelta(days=9)).contacts == 0
+
+
+def test_the_daily_task_forgets(authority: Scripted) -> None:
+    begin()
+    with clock.at(later(30 * 60)):
+        tasks.forget_sign_ups(timestamp=0)
+    assert SignUp.objects.get().facts_sealed is None

@@ -55,7 +55,7 @@ def send(
     `address` is the contact point's, in the clear; `network` as core.web.client_address names it. CodeRefused WAIT
     (`seconds`) or BUDGET.
     """
-    address_hash = crypto.lookup_hash(address, field=ADDRESS_FIELD)
+    address_hash, network = crypto.lookup_hash(address, field=ADDRESS_FIELD), network[:50]
     prefix = address[1:7] if address.startswith("+") else ""
     _one_at_a_time(identity_hash.hex(), address_hash.hex(), network)
     budgets: list[tuple[Mapping[str, Any], int, dt.timedelta]] = [
@@ -80,7 +80,7 @@ def send(
         identity_hash=identity_hash,
         address_hash=address_hash,
         prefix=prefix,
-        network=network[:50],
+        network=network,
         contact_point_id=contact_point_id,
         issued_at=now,
         expires_at=now + VALID,
