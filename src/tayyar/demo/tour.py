@@ -9,14 +9,13 @@ import itertools
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import OuterRef, QuerySet, Subquery
 
 from tayyar.billing.conduct import conduct
 from tayyar.billing.models import Bill
@@ -133,11 +132,8 @@ def tell_authority(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     code = installed_profile().code
     known = {
-        number_of(code, point.account.customer_id): {
-            "name": point.account.customer.name,
-            "phone": crypto.unseal(point.address_sealed, field=ADDRESS_FIELD),
-        }
-        for point in _telephones()[:KNOWN_PEOPLE]
+        number_of(code, account.customer_id): {"name": account.customer.name, "phone": phone}
+        for account, phone in _telephones()
     }
     (folder / PEOPLE).write_text(json.dumps(known, ensure_ascii=False), "utf-8")
 
@@ -146,33 +142,27 @@ def demo_person() -> DemoPerson | None:
     """Somebody to sign up as: an Arabic-speaking customer whose telephone the simulated providers reach, none of the
     numbers that `faults` lets fail. None when the demo is too small to have one."""
     code = installed_profile().code
-    for point in _telephones().filter(account__language=Language.ar)[:KNOWN_PEOPLE]:
-        phone = crypto.unseal(point.address_sealed, field=ADDRESS_FIELD)
-        if phone[-1] not in "05":
-            number = number_of(code, point.account.customer_id)
+    for account, phone in _telephones():
+        if account.language == Language.ar and phone[-1] not in "05":
+            number = number_of(code, account.customer_id)
             return DemoPerson(
                 number=number,
                 birth_date=birth_date_of(code, IdType.NATIONAL_ID, number),
-                name=point.account.customer.name,
+                name=account.customer.name,
                 phone=phone,
-                account_number=point.account.number,
+                account_number=account.number,
             )
     return None
 
 
-def _telephones() -> QuerySet[ContactPoint]:
-    """The telephones of the accounts' holders, oldest account first; of each customer their first account's."""
-    first = ContactPoint.objects.filter(channel=Channel.SMS, recipient=0, account__isnull=False)
-    return (
-        first.filter(account_id=Subquery(_first_account()))
-        .select_related("account__customer")
-        .order_by("account_id")
-    )
-
-
-def _first_account() -> QuerySet[CustomerAccount]:
-    of_same = CustomerAccount.objects.filter(customer_id=OuterRef("account__customer_id"))
-    return of_same.order_by("id").values("id")[:1]
+def _telephones() -> Iterator[tuple[CustomerAccount, str]]:
+    """The oldest accounts whose holder has a telephone, each customer once."""
+    points = ContactPoint.objects.filter(channel=Channel.SMS, recipient=0, account__isnull=False)
+    seen = set[int]()
+    for point in points.select_related("account__customer").order_by("account_id")[:KNOWN_PEOPLE]:
+        if (account := point.account) is not None and account.customer_id not in seen:
+            seen.add(account.customer_id)
+            yield account, crypto.unseal(bytes(point.address_sealed), field=ADDRESS_FIELD)
 
 
 def faults() -> dict[str, object]:

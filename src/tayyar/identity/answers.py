@@ -37,4 +37,4 @@ def kept_answer(*, authority: str, ref: str) -> str | None:
     found = AuthorityAnswer.objects.filter(
         authority=authority, ref_hash=crypto.lookup_hash(ref, field=REF_FIELD)
     ).first()
-    return crypto.unseal(found.answer_sealed, field=ANSWER_FIELD) if found else None
+    return crypto.unseal(bytes(found.answer_sealed), field=ANSWER_FIELD) if found else None

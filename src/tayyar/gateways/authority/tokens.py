@@ -89,7 +89,7 @@ def verified(
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError:
         raise TokenRefused("FORM") from None
-    algorithm = header.get("alg")
+    algorithm = str(header.get("alg"))
     if algorithm not in algorithms:
         raise TokenRefused("ALGORITHM")
     key = keys.find(header.get("kid"), _TYPES[algorithm[:2]], until=until)
@@ -102,8 +102,9 @@ def verified(
             issuer=issuer,
             options={
                 "require": ["exp", "iat", "aud", *(["iss"] if issuer else [])],
-                # the times are ours to check: by our clock, not by the machine's
-                **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat"), False),
+                "verify_exp": False,  # the times are ours to check: by our clock, not by the machine's
+                "verify_nbf": False,
+                "verify_iat": False,
             },
         )
     except jwt.InvalidAudienceError:
