@@ -352,7 +352,7 @@ def test_the_session_keeps_the_sign_ups_id_alone(phone: Page, site: Site) -> Non
     say_who(phone, site, national_id())
     cookie = next(found for found in phone.context.cookies() if found["name"] == "sessionid")
     kept = Session.objects.get(session_key=cookie["value"]).get_decoded()
-    assert kept == {"join": str(SignUp.objects.latest("started_at").pk)}
+    assert kept.keys() == {"join"}
     assert signup.find(signup_id=kept["join"], now=_ago(0)) is not None
 
 

@@ -22,13 +22,16 @@ function closeMenus(clicked) {
   }
 }
 
-/* [data-seconds]: shows the seconds left in its [data-left] and, at the end, [data-over] instead of itself.
+/* [data-seconds]: shows the seconds left in its [data-left] and, at the end, [data-over] instead of itself. What says the
+   same without a clock, [data-without-clock] right after it, goes.
    The end is reckoned from the moment the page came, so a sleeping tab does not stretch it. */
 function countDown(clock) {
   const ends = performance.now() + 1000 * Number(clock.dataset.seconds);
   const left = clock.querySelector("[data-left]");
   const digits = new Intl.NumberFormat(clock.dataset.digits || "en-u-nu-latn");
   clock.hidden = false;
+  const without = clock.nextElementSibling;
+  if (without && "withoutClock" in without.dataset) without.hidden = true;
   const tick = () => {
     const seconds = Math.max(0, Math.ceil((ends - performance.now()) / 1000));
     left.textContent = digits.format(seconds);
