@@ -23,6 +23,7 @@ from tayyar.claims.queries import Held
 from tayyar.claims.services import describe_holding
 from tayyar.core import clock
 from tayyar.core.errors import UserError
+from tayyar.core.money import divide_half_up
 from tayyar.core.periods import Period
 from tayyar.core.text import currency_word
 from tayyar.portal.bills_views import file_answer
@@ -218,8 +219,9 @@ def _cell(screen: MyScreen, value: int | None, by_money: bool) -> str:
 
 
 def _days(screen: MyScreen, days: list[DayUse], *, by_money: bool) -> Chart:
-    """The days that were read; a day without an amount is not billed yet."""
+    """The days that were read; in money once a bill has come for one of them."""
     words = words_of(screen)
+    by_money = by_money and any(one.amount_minor is not None for one in days)
     of = {one.day: (one.amount_minor if by_money else one.energy_wh) for one in days}
     first, last = days[0].day, days[-1].day
     span = [first.fromordinal(at) for at in range(first.toordinal(), last.toordinal() + 1)]
@@ -262,7 +264,9 @@ def _ahead(screen: MyScreen, ahead: Forecast) -> dict[str, Any]:
             high=screen.money(ahead.high_minor),
             day=short_day(screen, ahead.until),
         ),
-        "energy": say(words["forecast_energy"], energy=screen.energy(ahead.energy_wh)),
+        "energy": say(
+            words["forecast_energy"], energy=screen.energy(divide_half_up(ahead.energy_wh, 1000) * 1000)
+        ),
         "method": words[f"method_{ahead.method}"],
         "known": words["known_until"].format(day=short_day(screen, ahead.known_until))
         if ahead.known_until
