@@ -55,7 +55,8 @@ def overview(screen: MyScreen) -> HttpResponse:
         "has_codes": Authenticator.Type.RECOVERY_CODES in kinds,
         "sessions": _sessions(screen),
         "logins": [
-            _login(screen, each) for each in SignIn.objects.filter(user=user).order_by("-at")[:LAST_LOGINS]
+            _login(screen, each)
+            for each in SignIn.objects.filter(user=user).order_by("-at", "-id")[:LAST_LOGINS]
         ],
     }
     return _page(screen, "portal/security.html", context)

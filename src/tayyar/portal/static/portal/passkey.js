@@ -15,19 +15,16 @@ for (const notice of document.querySelectorAll("[data-no-passkey]")) {
 }
 
 async function ask(event, form) {
-  const field = form.elements.credential;
-  if (field.value) {
-    return; // the answer is there: let the form go
-  }
   event.preventDefault();
   const button = form.querySelector("button");
   const status = form.querySelector("[role=status]");
   button.disabled = true;
   status.textContent = "";
   try {
-    field.value = JSON.stringify(await answer(form));
-    form.requestSubmit();
+    form.elements.credential.value = JSON.stringify(await answer(form));
+    form.submit(); // without another submit event
   } catch {
+    delete form.dataset.sent; // me.js lets a form go once
     status.textContent = form.dataset.failed;
     button.disabled = false;
   }
