@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from openpyxl import Workbook
+from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.scenarios.cast import (
     HUDA,
     NASSER,
@@ -33,10 +34,11 @@ from tests.scenarios.claim_cast import (
     stranger,
 )
 
-from tayyar.claims import bulk, queries, services
+from tayyar.claims import bulk, queries, services, tasks
 from tayyar.claims.bulk import Outcome
 from tayyar.claims.errors import ClaimRefused
 from tayyar.claims.models import Beneficiary, Claim, ClaimAttempt, ClaimState, Evidence, Holding
+from tayyar.core import clock
 from tayyar.core.periods import Period
 from tayyar.core.references import with_check
 from tayyar.customers.models import ContactPoint, Customer, CustomerAccount, Language
@@ -448,6 +450,40 @@ def test_a_spreadsheet_is_read_like_a_table_of_commas() -> None:
     assert result.counts == {Outcome.CLAIMED: 2}
     assert Holding.objects.get(account_id=first // 100).role == TENANT
     assert Beneficiary.objects.get().account_id == first // 100
+
+
+def test_a_file_is_taken_once_and_worked_through_in_the_background() -> None:
+    admin = stranger(NOW)
+    rows = [f"{with_check(n)},,," for n in business_with((admin, MemberRole.ADMIN))]
+    asked = {
+        "person": admin, "customer_id": BUSINESS, "name": "a.csv", "data": file_of(*rows),
+        "terms_version": saudi().terms_version, "language": Language.ar, "now": NOW,
+    }  # fmt: skip
+    kept = tasks.submit_file(**asked)
+    assert tasks.submit_file(**asked) == kept
+    jobs = ProcrastinateJob.objects.filter(task_name="claim_file")
+    assert [job.args for job in jobs] == [{"file_id": kept.pk}]
+    assert (kept.rows, bulk.results_of(kept).rows, Holding.objects.count()) == (3, [], 0)
+    with clock.at(NOW):
+        tasks.claim_file(kept.pk)
+        tasks.claim_file(kept.pk)
+    (done,) = queries.files_of(admin)
+    assert bulk.results_of(done).counts == {Outcome.CLAIMED: 3}
+    assert (done.done_at, done.content_sealed, Holding.objects.count()) == (NOW, None, 3)
+    assert list(queries.files_of(stranger(NOW))) == []
+
+
+def test_a_file_of_an_admin_who_is_none_any_more_claims_nothing() -> None:
+    admin = stranger(NOW)
+    rows = [f"{with_check(n)},,," for n in business_with((admin, MemberRole.ADMIN))]
+    kept = tasks.submit_file(
+        person=admin, customer_id=BUSINESS, name="a.csv", data=file_of(*rows),
+        terms_version=saudi().terms_version, language=Language.ar, now=NOW,
+    )  # fmt: skip
+    admin.membership_set.update(ended_at=NOW)
+    with clock.at(NOW):
+        tasks.claim_file(kept.pk)
+    assert not Holding.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ Only what the books have under the business is claimed so; for anything else a p
 answers like one that does not exist. Sent twice, nothing changes. Next: services.claim for each row.
 """
 
+import base64
 import csv
 import datetime as dt
+import hashlib
 import io
 import zipfile
 from collections import Counter
@@ -14,21 +16,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from django.db import transaction
 from openpyxl import load_workbook
 
 from tayyar.claims import services
 from tayyar.claims.errors import ClaimRefused
-from tayyar.claims.models import ClaimRole, Evidence
+from tayyar.claims.models import ClaimFile, ClaimRole, Evidence
 from tayyar.core import audit
+from tayyar.core.crypto import seal, unseal
 from tayyar.core.errors import UserError
 from tayyar.core.references import parse_number
-from tayyar.customers.models import Language
+from tayyar.customers.models import Customer, Language
 from tayyar.identity.models import Person
 from tayyar.requests.errors import FormRefused, RequestRefused
 from tayyar.requests.models import Via
 
 MOST_ROWS = 2000
 MOST_BYTES = 2 * 1024 * 1024
+_FIELD = "claims.file.content"
 _MOST_UNPACKED = 50 * 1024 * 1024
 COLUMNS = ("account_number", "role", "start_date", "is_beneficiary")
 _YES, _NO = ("YES", "TRUE", "1", "نعم", "OUI"), ("NO", "FALSE", "0", "لا", "NON", "")
@@ -82,9 +87,7 @@ def claim_file(
     Without role, OWNER; without start_date, today; without is_beneficiary, no. ClaimRefused FILE when it is no such
     table, NOT_YOURS when the person is no ADMIN of the business, TERMS.
     """
-    table = list(_rows(name, data))
-    if not table:
-        raise ClaimRefused("FILE", "The file has no rows below its headings.")
+    table = _table(name, data)
     services.check_claimant(person=person, customer_id=customer_id, terms_version=terms_version)
     result, seen = BulkResult(), set[int]()
     for line, row in table:
@@ -98,6 +101,82 @@ def claim_file(
         **{outcome.value.lower(): count for outcome, count in result.counts.items()},
     )
     return result
+
+
+@transaction.atomic
+def keep_file(
+    *,
+    person: Person,
+    customer_id: int,
+    name: str,
+    data: bytes,
+    terms_version: str,
+    language: Language,
+    now: dt.datetime,
+) -> tuple[ClaimFile, bool]:
+    """Keep a file to be worked through later, and whether it is new: the same file is under way once.
+
+    Refusals of the whole file as `claim_file`, at once.
+    """
+    rows = len(_table(name, data))
+    services.check_claimant(person=person, customer_id=customer_id, terms_version=terms_version)
+    Customer.objects.select_for_update().get(id=customer_id)
+    sha256 = hashlib.sha256(data).hexdigest()
+    under_way = ClaimFile.objects.filter(customer=customer_id, sha256=sha256, done_at=None).first()
+    if under_way is not None:
+        return under_way, False
+    made = ClaimFile.objects.create(
+        customer_id=customer_id,
+        person=person,
+        name=name[:120],
+        sha256=sha256,
+        content_sealed=seal(base64.b64encode(data).decode(), field=_FIELD),
+        terms_version=terms_version,
+        language=language,
+        rows=rows,
+        sent_at=now,
+    )
+    return made, True
+
+
+def work_through(*, file_id: int, now: dt.datetime) -> ClaimFile:
+    """Claim a kept file and keep its results. Killed at any moment and run again, the rows claimed are ALREADY theirs.
+
+    Where the person lost their right meanwhile, or the terms changed, it ends without a row.
+    """
+    kept = ClaimFile.objects.select_related("person").get(id=file_id)
+    if kept.done_at is not None or kept.content_sealed is None:
+        return kept
+    try:
+        result = claim_file(
+            person=kept.person,
+            customer_id=kept.customer_id,
+            name=kept.name,
+            data=base64.b64decode(unseal(bytes(kept.content_sealed), field=_FIELD)),
+            terms_version=kept.terms_version,
+            language=Language(kept.language),
+            now=now,
+        )
+    except ClaimRefused:
+        result = BulkResult()
+    kept.results = [
+        [row.line, row.account_number, row.outcome, row.reason, row.reference] for row in result.rows
+    ]
+    kept.done_at, kept.content_sealed = now, None
+    kept.save(update_fields=["results", "done_at", "content_sealed"])
+    return kept
+
+
+def results_of(kept: ClaimFile) -> BulkResult:
+    """The rows of a kept file, as `claim_file` gives them; empty while it is under way."""
+    return BulkResult([RowResult(line, n, Outcome(o), why, ref) for line, n, o, why, ref in kept.results])
+
+
+def _table(name: str, data: bytes) -> list[tuple[int, Mapping[str, Any]]]:
+    table = list(_rows(name, data))
+    if not table:
+        raise ClaimRefused("FILE", "The file has no rows below its headings.")
+    return table
 
 
 def _claim_row(

@@ -5,7 +5,7 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
-from tayyar.customers.models import Customer, CustomerAccount
+from tayyar.customers.models import Customer, CustomerAccount, Language
 from tayyar.identity.models import Person
 from tayyar.metering.models import DateRange
 from tayyar.requests.models import ServiceRequest
@@ -160,3 +160,27 @@ class ClaimAttempt(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["person", "at"], name="claim_attempt_by_person")]
+
+
+class ClaimFile(models.Model):
+    """A business's file of accounts to claim: checked when it came, worked through in the background."""
+
+    customer = models.ForeignKey(Customer, models.PROTECT)
+    person = models.ForeignKey(Person, models.PROTECT)
+    name = models.CharField(max_length=120)
+    sha256 = models.CharField(max_length=64, help_text="of its content: the same file again is the same")
+    content_sealed = models.BinaryField(null=True, help_text="gone when it is done")
+    terms_version = models.CharField(max_length=20)
+    language = models.SmallIntegerField(choices=Language)
+    rows = models.IntegerField(help_text="below the headings, without empty ones")
+    results = models.JSONField(default=list, help_text="[line, account number, outcome, reason, reference]")
+    sent_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "sha256"], condition=Q(done_at=None), name="one_file_under_way_once"
+            )
+        ]
+        indexes = [models.Index(fields=["customer", "-sent_at"], name="claim_file_by_customer")]

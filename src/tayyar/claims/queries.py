@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from tayyar.claims import rules
-from tayyar.claims.models import Beneficiary, Claim, ClaimState, Holding
+from tayyar.claims.models import Beneficiary, Claim, ClaimFile, ClaimState, Holding
 from tayyar.core.periods import Period
 from tayyar.customers.models import Customer, CustomerAccount
 from tayyar.identity.models import MemberRole, Membership, Person
@@ -156,6 +156,12 @@ def beneficiaries_of(account_id: int) -> QuerySet[Beneficiary]:
     return (
         Beneficiary.objects.filter(account_id=account_id).select_related("customer").order_by("-start_date")
     )
+
+
+def files_of(person: Person) -> QuerySet[ClaimFile]:
+    """The files sent for businesses whose ADMIN the person is, the newest first."""
+    found = ClaimFile.objects.filter(customer_id__in=_administered(person))
+    return found.defer("content_sealed").order_by("-sent_at", "-id")
 
 
 def _administered(person: Person) -> QuerySet[Membership, Any]:

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from tayyar.core.links import (
     TOKEN_LENGTH,
     bill_token,
+    claim_token,
     delegate_token,
     open_bill_token,
+    open_claim_token,
     open_delegate_token,
     open_preference_token,
     preference_token,
@@ -79,11 +81,12 @@ def test_a_wishes_token_says_which_person_of_which_account(account_id: int, reci
 
 
 def test_a_token_of_one_page_opens_no_other_page():
-    openers = [open_bill_token, open_preference_token, open_delegate_token]
+    openers = [open_bill_token, open_preference_token, open_delegate_token, open_claim_token]
     tokens = [
         bill_token(NUMBER, expires=EXPIRES),
         preference_token(NUMBER >> 16, NUMBER & 0xFFFF, expires=EXPIRES),
         delegate_token(NUMBER, expires=EXPIRES),
+        claim_token(NUMBER, expires=EXPIRES),
     ]
     opened = [[opener(token, today=LAST_DAY) is not None for opener in openers] for token in tokens]
-    assert opened == [[True, False, False], [False, True, False], [False, False, True]]
+    assert opened == [[opener == page for opener in range(4)] for page in range(4)]
