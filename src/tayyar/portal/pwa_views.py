@@ -71,6 +71,7 @@ def manifest(request: HttpRequest) -> JsonResponse:
             "share_target": {
                 "action": "/open",
                 "method": "GET",
+                "enctype": "application/x-www-form-urlencoded",
                 "params": {"title": "title", "text": "text", "url": "url"},
             },
         },
