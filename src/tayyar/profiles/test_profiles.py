@@ -161,3 +161,36 @@ def test_numbers_in_yaml_are_exact_and_a_key_may_not_be_written_twice() -> None:
 def test_cash_is_rounded_to_khoums_in_mauritania_only() -> None:
     assert load("mr").rounding.cash(708950) == 708960
     assert load("sa").rounding.cash(708951) == 708951
+
+
+@pytest.mark.parametrize("code", ["sa", "eg", "bh", "mr"])
+def test_every_shipped_profile_says_how_people_and_companies_prove_themselves(code: str) -> None:
+    profile = load(code)
+    kinds = {found.code: found.kind for found in profile.identity_types}
+    assert kinds["NATIONAL_ID"] == kinds["PASSPORT"] == "PERSON"
+    assert kinds["COMMERCIAL_REGISTER"] == "BUSINESS"
+    assert len(kinds) == len(profile.identity_types)
+    assert all(set(found.names) == set(LANGUAGES) for found in profile.identity_types)
+    national = profile.identity_type("NATIONAL_ID")
+    assert national is not None and national.nationality == code.upper()
+    assert profile.identity_type("FISHING_LICENCE") is None
+    assert profile.terms_version
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("code: GULF_ID", "code: GULF", ["identity_types[3].code", "'GULF'"]),
+        ("check: LUHN", "check: LUNH", ["identity_types[1].check", "'LUNH'"]),
+        ("least: 10", "least: 11", ["identity_types[1].most"]),
+        ("nationalities: [SA]", "nationalities: [Saudi]", ["nationalities", "ISO 3166-1"]),
+        ('terms_version: "2026-11"', 'term_version: "2026-11"', ["terms_version", "is missing"]),
+    ],
+)
+def test_a_wrong_identity_type_names_file_key_and_reason(
+    country: Path, old: str, new: str, words: list[str]
+) -> None:
+    _replace(country / "profile.yaml", old, new)
+    with pytest.raises(ProfileError) as caught:
+        load("qq")
+    assert all(word in str(caught.value) for word in words)
