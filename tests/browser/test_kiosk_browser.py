@@ -164,6 +164,11 @@ def test_a_bill_is_seen_and_printed_with_the_fingers_alone(machine: Page, bill: 
     machine.locator(f"a[href$='{bill.number}']").tap()
     expect(machine.locator("h1")).to_contain_text("سبتمبر 2026")
     look(machine, "bill")
+    with machine.expect_download() as sheet:
+        machine.locator("[value=PAGE]").tap()
+    assert sheet.value.suggested_filename.endswith(".pdf")
+    machine.locator(".back").tap()
+    machine.locator(f"a[href$='{bill.number}']").tap()
     with machine.expect_download() as download:
         machine.locator("[value=SLIP]").tap()
     assert download.value.suggested_filename.endswith(".escpos")

@@ -534,8 +534,9 @@ def test_the_whole_bill_is_printed_as_pdf(machine: Client) -> None:
 
 
 def test_a_machine_without_a_page_printer_offers_none(machine: Client) -> None:
-    Device.objects.update(prints_pages=False)
     enter(machine)
+    assert 'value="PAGE"' in machine.get(f"/kiosk/bills/{number()}").content.decode()
+    Device.objects.update(prints_pages=False)
     assert 'value="PAGE"' not in machine.get(f"/kiosk/bills/{number()}").content.decode()
     assert send(machine, f"bills/{number()}/print", paper="PAGE", once="0").status_code == 404
     assert machine.get(f"/kiosk/bills/{number()}/bill.pdf").status_code == 404

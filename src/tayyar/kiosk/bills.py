@@ -57,11 +57,14 @@ def bill(screen: Screen, number: int) -> HttpResponse:
     _seen(screen, found, "BILL_OPENED")
     context = bill_context(_view(screen, found), screen.lang)
     facts = [fact for fact in context["facts"] if fact["code"] or fact["note"]]
-    shown = {key: context[key] for key in ("hero", "chart", "why", "lines", "total", "notice")}
-    return screen.page(
-        "bill.html",
-        {**shown, "title": context["title"], "bw": context["w"], "facts": facts, "number": number},
-    )
+    shown = {key: context[key] for key in ("title", "hero", "chart", "why", "notice")} | {
+        "bw": context["w"],
+        "facts": facts,
+        "number": number,
+        "device_prints_pages": screen.device.prints_pages,
+        "back": "kiosk:ways" if screen.visit.way == Way.BILL else "kiosk:bills",
+    }
+    return screen.page("bill.html", shown)
 
 
 @require_POST
