@@ -9,12 +9,13 @@ from django.db.utils import IntegrityError
 from tests.scenarios.cast import SALMA, account_id, bill, day, noon, read, settle
 from tests.scenarios.claim_cast import OWNER, TENANT, claim, claim_own, decide, person, stranger
 
-from tayyar.billing.models import Bill, BillKind
+from tayyar.billing.models import Bill, BillKind, BillRun
 from tayyar.billing.services import balance_of
 from tayyar.claims import queries, services, transfers
 from tayyar.claims.errors import ClaimRefused
 from tayyar.claims.models import Beneficiary, Claim, ClaimState, Holding
 from tayyar.core.errors import UserError
+from tayyar.core.links import open_preference_token, preference_token
 from tayyar.customers import wishes
 from tayyar.customers.delegates import invite
 from tayyar.customers.models import (
@@ -28,6 +29,7 @@ from tayyar.customers.models import (
     Preference,
 )
 from tayyar.identity.models import Person
+from tayyar.notifications.models import Message
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books")]
 CLAIMED = noon("2026-10-22")
@@ -331,6 +333,46 @@ def test_the_history_of_who_uses_the_supply_has_no_gap_that_a_declaration_left()
     )
     history = [(b.customer_id, b.start_date, b.end_date) for b in queries.beneficiaries_of(SALMAS)]
     assert history == [(SALMA, day("2026-10-22"), day("2026-10-25"))]
+
+
+def test_while_a_run_is_at_the_account_the_supply_waits_and_passes_after_it() -> None:
+    autumn_of_salma()
+    laila = stranger(CLAIMED)
+    made = claim(laila, SALMAS, CLAIMED, start_date=day("2026-10-20"))
+    services.expire_disputes(now=AFTER)
+    running = BillRun.objects.create(
+        period=202611, profile="sa", cutoff_at=AFTER, issue_date=LATER, due_date=LATER, tariff_hash="0" * 64
+    )
+    chunk = running.chunks.create(index=0, first_account_id=SALMAS, end_account_id=SALMAS + 1)
+    made = decide(made, AFTER)
+    assert (made.state, made.holding) == (ClaimState.APPROVED, None)
+    assert not Bill.objects.filter(kind=BillKind.FINAL).exists()
+    assert CustomerAccount.objects.count() == 1  # no account is left over from the attempt
+    chunk.delete()
+    running.delete()
+    assert transfers.carry_out_due(now=AFTER) == 1
+    assert queries.accounts_of(laila, today=LATER)[0].start_date == day("2026-10-20")
+
+
+def test_the_links_of_the_former_holder_open_nothing_of_the_new_one() -> None:
+    autumn_of_salma()
+    made = passed_to(stranger(CLAIMED), SALMAS, "2026-10-20")
+    read(SALMA, day("2026-11-14"), 3500)
+    bill("2026-11")
+    new = made.holding.account_id
+    bills = {b.number: b.account_id for b in Bill.objects.all()}
+    messages = Message.objects.filter(ref__in=list(bills)).values_list("ref", "account_id")
+    assert {account for _, account in messages} == {SALMAS, new}
+    assert all(bills[ref] == account for ref, account in messages)  # each is told of their own bills alone
+    wishes_link = preference_token(SALMAS, 0, expires=day("2027-10-01"))
+    assert open_preference_token(wishes_link, today=LATER) == (
+        SALMAS,
+        0,
+    )  # the former number's people, for ever
+    assert set(CustomerAccount.objects.values_list("id", "customer_id")) == {
+        (SALMAS, SALMA),
+        (new, made.customer_id),
+    }
 
 
 def test_what_cannot_be_carried_out_is_noted_for_the_staff_and_tried_again() -> None:
