@@ -264,6 +264,14 @@ def test_news_of_a_claim_on_anothers_account_goes_to_the_claimant_alone(
     assert told()[1][2].endswith("The reason: No deed.")
 
 
+def test_of_a_business_file_only_what_staff_decide_is_told(salma: Person, recorder: Recorder) -> None:
+    first, second = (ask(salma, "TRANSFER", form=TRANSFER, via=Via.FILE) for _ in range(2))
+    services.decide(request_id=first.pk, is_approved=True, text="", actor="system", now=NOW)
+    assert told() == []
+    services.decide(request_id=second.pk, is_approved=True, text="", actor="user:1", now=NOW)
+    assert [sentence for _, _, sentence in told()] == ["تم ما طلبت."]
+
+
 def test_a_request_without_a_login_is_told_to_the_accounts_holder(salma: Person) -> None:
     ask(None, via=Via.BRANCH, actor="user:1", language=Language.fr)
     [(account, contact, sentence)] = told()

@@ -17,7 +17,7 @@ from tayyar.notifications.services import queue_message
 from tayyar.profiles import Profile
 from tayyar.profiles.installation import installed_profile
 from tayyar.requests.catalogue import request_type
-from tayyar.requests.models import ServiceRequest
+from tayyar.requests.models import ServiceRequest, Via
 from tayyar.requests.words import TOLD
 
 LONGEST_QUOTE = 300  # characters of what staff wrote; the page shows all of it
@@ -39,7 +39,13 @@ def request_url(request: ServiceRequest) -> str:
 
 
 def tell(request: ServiceRequest, what: str, *, now: dt.datetime, said: str = "", step: str = "") -> None:
-    """Tell the asker, by the sentence `what` of words.py; `said` is what staff wrote to them."""
+    """Tell the asker, by the sentence `what` of words.py; `said` is what staff wrote to them.
+
+    What a business's file opens, and what is decided of it without staff, is shown on the file's page alone: up to
+    thousands of rows are no reason for as many messages.
+    """
+    if request.via == Via.FILE and (what == "OPENED" or request.ended_by == "system"):
+        return
     language = language_of(request)
     person, account_id = request.person, request.account_id
     if account_id is not None and (person is None or _is_own(request, person)):
