@@ -118,7 +118,7 @@ def keep(page: Page, name: str) -> None:
     """A picture of the page, in light and dark, where somebody asked for pictures."""
     if folder := os.environ.get("TAYYAR_SCREENSHOTS"):
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.screenshot(path=Path(folder) / f"{name}-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme="light")
 

@@ -170,7 +170,7 @@ def test_another_persons_pages_are_never_kept_beside_the_first_ones(app: Browser
 def test_only_pages_that_say_so_are_kept(app: BrowserContext, site: Site) -> None:
     person, _ = someone(site)
     enter(app, site, person)
-    page = opened(app, site, "/me/requests")
+    page = opened(app, site, "/terms")
     for path in ("/me/use", "/me/bills", "/join/address", "/"):
         page.goto(f"{site.url}{path}")
     page.wait_for_timeout(300)
