@@ -17,6 +17,7 @@ from PIL import Image
 from pypdf import PdfReader
 from tests.scenarios import cast
 
+from tayyar.claims.models import Holding
 from tayyar.console.roles import ensure_roles
 from tayyar.core import clock, crypto
 from tayyar.core.errors import UserError
@@ -26,9 +27,11 @@ from tayyar.core.periods import Period
 from tayyar.core.references import with_check
 from tayyar.customers.models import Channel, ContactPoint, OneTimeCode
 from tayyar.customers.reviews import open_review
-from tayyar.customers.services import add_contact_point
+from tayyar.customers.services import ADDRESS_FIELD, add_contact_point
 from tayyar.devices import services as devices
 from tayyar.devices.models import Device
+from tayyar.identity.models import Person
+from tayyar.identity.people import id_hash
 from tayyar.kiosk import entry, escpos, printing, services, views
 from tayyar.kiosk.models import CodeAsked, Visit
 from tayyar.metering.models import ServiceCentre
@@ -357,6 +360,76 @@ def test_a_machine_asks_for_at_most_30_codes_an_hour_and_200_a_day(machine: Clie
     other = enrolled("Door")
     with At(7300):
         assert other.post("/kiosk/begin", {"goal": "BILLS"}).status_code == 302
+
+
+IDENTITY = "1010101010"
+
+
+@pytest.fixture
+def salma(books_of_two: None) -> Person:
+    """Salma has a login, and holds her account."""
+    mobile = ContactPoint.objects.create(
+        channel=Channel.SMS,
+        address_sealed=crypto.seal("+966500000031", field=ADDRESS_FIELD),
+        address_hash=crypto.lookup_hash("+966500000031", field=ADDRESS_FIELD),
+        verified_at=NOW,
+    )
+    person = Person.objects.create(
+        user=User.objects.create_user("person-1"),
+        customer_id=cast.SALMA,
+        id_type="NATIONAL_ID",
+        id_sealed=b"",
+        id_hash=id_hash("NATIONAL_ID", IDENTITY),
+        nationality="SA",
+        birth_date=cast.day("1980-01-01"),
+        mobile=mobile,
+        verified_by="LOCAL",
+        verified_at=NOW,
+        created_at=NOW,
+    )
+    Holding.objects.create(
+        account_id=ACCOUNT,
+        customer_id=cast.SALMA,
+        role="OWNER",
+        start_date=cast.day("2026-08-28"),
+        nickname="شقتي",
+        created_at=NOW,
+    )
+    return person
+
+
+def test_identity_number_and_code_open_the_accounts_that_the_person_holds(
+    salma: Person, machine: Client
+) -> None:
+    begin(machine)
+    assert send(machine, "identity/NATIONAL_ID", number=IDENTITY)["Location"] == "/kiosk/code"
+    ref = Message.objects.filter(kind=MessageKind.ONE_TIME_CODE).latest("ref").ref
+    raw = json.loads(crypto.unseal(bytes(Payload.objects.get(ref=ref).facts_sealed), field=PAYLOAD_FIELD))
+    wrong = f"{(int(raw['values']['code']) + 1) % 10**6:06d}"
+    assert send(machine, "code", number=wrong).status_code == 422
+    assert send(machine, "code", number=raw["values"]["code"])["Location"] == "/kiosk/bills"
+    page = machine.get("/kiosk/bills").content.decode()
+    assert "شقتي" in page and account_number() in page and account_number(OTHER_ACCOUNT) not in page
+    assert machine.get(f"/kiosk/bills/{number()}").status_code == 200
+    assert machine.get(f"/kiosk/bills/{number(cast.NASSER)}").status_code == 404
+    assert [entry.subject for entry in audited("KIOSK_ENTERED")] == [f"person:{salma.pk}"]
+
+
+def test_an_unknown_or_closed_identity_is_answered_like_a_known_one(salma: Person, machine: Client) -> None:
+    User.objects.filter(id=salma.user_id).update(is_active=False)
+    for typed in (IDENTITY, "1000000008"):
+        begin(machine)
+        assert send(machine, "identity/NATIONAL_ID", number=typed)["Location"] == "/kiosk/code"
+        assert send(machine, "code", number="000000").status_code == 422
+    assert not Message.objects.filter(kind=MessageKind.ONE_TIME_CODE).exists()
+
+
+def test_a_mistyped_identity_number_is_said_before_anything_is_sent(machine: Client) -> None:
+    begin(machine)
+    for typed in ("10101", "9010101010", "1010101011", ""):
+        assert send(machine, "identity/NATIONAL_ID", number=typed).status_code == 422
+    assert send(machine, "identity/PASSPORT", number=IDENTITY).status_code == 404
+    assert not CodeAsked.objects.exists()
 
 
 def test_a_bills_code_opens_that_bill_and_nothing_else(machine: Client) -> None:
