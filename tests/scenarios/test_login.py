@@ -549,7 +549,8 @@ def test_a_login_from_a_new_browser_is_told_and_from_a_known_one_is_not(home: Cl
     post_login(home, NUMBER)
     assert told(MessageKind.CONTACT_CHANGED) == []
     post_login(Client(), NUMBER)
-    assert len(told(MessageKind.CONTACT_CHANGED)) == 1
+    (notice,) = told(MessageKind.CONTACT_CHANGED)
+    assert notice["change_text"] == "دخل جهاز جديد إلى حسابك."
     logins = SignIn.objects.order_by("id").values_list("is_new_device", flat=True)
     assert list(logins) == [True, False, True]
 

@@ -26,7 +26,7 @@ from tayyar.profiles.installation import installed_profile
 EMAIL_VALID = dt.timedelta(hours=24)
 MOBILE_VALID = dt.timedelta(minutes=30)
 MOST_A_DAY = 5  # of changes of one kind by one person, and of links to one address
-CHANGES = ("MOBILE", "EMAIL", "PASSWORD", "LOGIN")
+CHANGES = ("MOBILE", "EMAIL", "PASSWORD", "LOGIN", "DEVICE")
 
 
 def change_mobile(*, person: Person, address: str, network: str, now: dt.datetime) -> ContactChange:
@@ -116,7 +116,7 @@ def pending(*, person: Person, channel: Channel, now: dt.datetime) -> ContactCha
 
 
 def tell_change(*, person: Person, what: str, now: dt.datetime, to: ContactPoint | None = None) -> None:
-    """Tell the owner that MOBILE, EMAIL, PASSWORD or LOGIN changed: through `to`, the old contact, or else through
+    """Tell the owner what changed, or that a new DEVICE signed in: through `to`, the old contact, or else through
     every contact that they have."""
     assert what in CHANGES
     language = Language(person.language)

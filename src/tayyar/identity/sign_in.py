@@ -114,7 +114,7 @@ def note(request: HttpRequest, user: User, *, now: dt.datetime, is_app: bool) ->
     )
     audit.record(actor=f"person:{person.pk}", action="SIGNED_IN", subject=f"person:{person.pk}", now=now)
     if is_new and not is_first:
-        contacts.tell_change(person=person, what="LOGIN", now=now)
+        contacts.tell_change(person=person, what="DEVICE", now=now)
 
 
 def prove_by_password(request: HttpRequest, password: str, *, now: dt.datetime) -> bool:

@@ -9,6 +9,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "EMAIL": "بريدك لدينا الآن {address}.",
         "PASSWORD": "تغيّرت كلمة مرورك.",
         "LOGIN": "تغيّرت طريقة دخولك.",
+        "DEVICE": "دخل جهاز جديد إلى حسابك.",
     },
     "en": {
         "valid": "24 hours",
@@ -16,6 +17,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "EMAIL": "Your e-mail address with us is now {address}.",
         "PASSWORD": "Your password was changed.",
         "LOGIN": "The way you sign in was changed.",
+        "DEVICE": "A new device signed in to your account.",
     },
     "fr": {
         "valid": "24 heures",
@@ -23,5 +25,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "EMAIL": "Votre adresse e-mail chez nous est désormais {address}.",
         "PASSWORD": "Votre mot de passe a été changé.",
         "LOGIN": "Votre façon de vous connecter a été changée.",
+        "DEVICE": "Un nouvel appareil s’est connecté à votre compte.",
     },
 }
