@@ -173,6 +173,7 @@ def test_a_bill_is_seen_and_printed_with_the_fingers_alone(machine: Page, bill: 
         machine.locator("[value=SLIP]").tap()
     assert download.value.suggested_filename.endswith(".escpos")
     assert Path(download.value.path()).read_bytes().startswith(b"\x1b@\x1dv0")
+    expect(machine.locator("h1")).to_have_text("الطباعة")
     look(machine, "printed")
     machine.locator(".go").tap()
     expect(machine.locator("h1")).to_have_text("ماذا تريد؟")
@@ -184,6 +185,7 @@ def test_a_request_is_made_and_its_number_shown(machine: Page, bill: Bill) -> No
     expect(machine.locator("h1")).to_have_text("ماذا تطلب؟")
     look(machine, "requests")
     machine.locator(".door").first.tap()
+    expect(machine.locator("h1")).to_have_text("الفاتورة الورقية")
     look(machine, "ask")
     machine.locator(".go").tap()
     expect(machine.locator("h1")).to_have_text("وصلنا طلبك")
@@ -194,6 +196,7 @@ def test_a_request_is_made_and_its_number_shown(machine: Page, bill: Bill) -> No
 def test_a_scanner_that_types_opens_the_bill(machine: Page, bill: Bill, site: Site) -> None:
     machine.locator(".door").first.tap()
     machine.locator(".door", has_text="رمز الفاتورة").tap()
+    expect(machine.locator("h1")).to_have_text("ضع رمز الفاتورة أمام القارئ")
     look(machine, "scan")
     machine.keyboard.type(bill_link(site, bill.number))
     machine.keyboard.press("Enter")
@@ -230,6 +233,7 @@ def test_after_60_seconds_without_a_touch_all_is_forgotten(machine: Page, bill: 
 
 def test_the_language_is_chosen_and_forgotten(machine: Page) -> None:
     machine.locator(".door").nth(2).tap()
+    expect(machine.locator("h1")).to_have_text("اختر اللغة")
     look(machine, "language")
     for code, title in (("fr", "Que souhaitez-vous faire ?"), ("en", "What would you like to do?")):
         machine.locator(f"[value={code}]").tap()
