@@ -23,7 +23,9 @@ def security_headers(
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)  # a view may only have set a stricter one
+        response.headers.setdefault(
+            "Content-Security-Policy", POLICY
+        )  # a view may only have set a stricter one
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
         return response

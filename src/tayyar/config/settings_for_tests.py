@@ -8,12 +8,14 @@ import tempfile
 from pathlib import Path
 
 # Processes that share the tests (pytest -n) inherit the folder of the one that started them, and take one of their own.
-_SHARER = os.environ.get("PYTEST_XDIST_WORKER", "")
-if "TAYYAR_DATA" not in os.environ or os.environ.get("TAYYAR_TEST_SHARER", _SHARER) != _SHARER:
+if "TAYYAR_DATA" not in os.environ or (
+    os.environ.get("TAYYAR_TEST_SHARER", "") != os.environ.get("PYTEST_XDIST_WORKER", "")
+):
     folder = tempfile.mkdtemp(prefix="tayyar-tests-")
     Path(folder).chmod(0o755)  # the database's own OS user passes through
     os.environ["TAYYAR_DATA"] = os.environ["TAYYAR_TEST_DATA"] = folder
-    os.environ["TAYYAR_TEST_SHARER"] = _SHARER
+    os.environ["TAYYAR_TEST_SHARER"] = os.environ.get("PYTEST_XDIST_WORKER", "")
+
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API runs an event loop
 
 from tayyar.core import postgres
