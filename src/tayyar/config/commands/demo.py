@@ -137,9 +137,13 @@ def _say_where(stop: "Stop", password: str | None) -> None:
     print(f"Its PDF:           {stop.bill_url}/bill.pdf")
     print(f"The run's page:    {settings.SITE_URL}/console/runs/{stop.period}")
     print(f"Who was reached:   {settings.SITE_URL}/console/runs/{stop.period}/reach")
-    print(f"Staff login:       {MANAGER} / {password or known}")
+    print(f"The console:       {settings.SITE_URL}/console  staff login {MANAGER} / {password or known}")
+    print(
+        f"A kiosk:           {settings.SITE_URL}/kiosk  its code comes from {settings.SITE_URL}/console/devices"
+    )
     if person := demo_person():
         born = f"{person.birth_date:%-d %B %Y} ({person.birth_date})"
-        print(f"Sign up:           {settings.SITE_URL}/join as {person.number}, born {born}")
+        print(f"Sign up:           {settings.SITE_URL}/join  as {person.number}, born {born}")
         print(f"  holder of account {person.account_number}; codes by SMS to {person.phone} stand in")
         print(f"  {data_dir() / 'providers'}/sms-*/messages.jsonl")
+        print(f"Sign in:           {settings.SITE_URL}/login  afterwards, with the same number")
