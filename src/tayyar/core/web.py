@@ -55,7 +55,11 @@ class Throttle:
 
     def spend(self, request: HttpRequest, points: int = 1) -> bool:
         """Take points from the budget of the request's address; False when it is used up."""
-        address, window = client_address(request), int(time.monotonic()) // self.seconds
+        return self.spend_for(client_address(request), points)
+
+    def spend_for(self, address: str, points: int = 1) -> bool:
+        """The same for a budget of any other name: a person's."""
+        window = int(time.monotonic()) // self.seconds
         with self._lock:
             if window != self._window:
                 self._window, self._spent = window, {}
