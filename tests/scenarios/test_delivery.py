@@ -37,7 +37,7 @@ from tests.scenarios.messages import (
 from tayyar.core import crypto
 from tayyar.core.errors import UserError
 from tayyar.customers.models import Channel, ContactPoint, Language
-from tayyar.notifications import content, delivery, health, outbox, queries, rules, services
+from tayyar.notifications import consent, content, delivery, health, outbox, queries, rules, services
 from tayyar.notifications.models import Delivery, Message, MessageBatch, MessageKind, MessageState, Provider
 from tayyar.notifications.ports import (
     ADDRESS_FIELD,
@@ -586,3 +586,25 @@ def test_a_key_from_outside_is_read_strictly():
     assert DeliveryKey.parse(key.text()) == key
     for text in ("", "1.2.3", "1.2.3.4.5.x", "1.2.3.4.5.6.7", "1.2.-3.4.5.6", "1.2.3.4.5.٦"):
         assert DeliveryKey.parse(text) is None
+
+
+def test_a_code_that_waited_past_its_minute_is_not_sent():
+    settle_people(2, [SMS])
+    for person, sent_at in ((1, NOW), (2, NOW + dt.timedelta(seconds=30))):
+        contact = ContactPoint.objects.get(account_id=account_of(person))
+        consent.send_code(
+            account_id=account_of(person),
+            contact_point_id=contact.pk,
+            purpose="WISHES",
+            actor="holder",
+            now=sent_at,
+        )
+    gateway = Scripted()
+    assert deliver(provider("sms", SMS, gateway), now=NOW + dt.timedelta(seconds=60)) == {
+        "SENT": 1,
+        "REFUSED": 1,
+    }
+    (taken,) = gateway.taken
+    ended = Message.objects.get(account_id=account_of(1))
+    assert taken.key.ref != ended.ref and ended.state == MessageState.EXPIRED
+    assert Delivery.objects.get(account_id=account_of(1)).reason == "TOO_LATE"

@@ -91,6 +91,7 @@ def send(
         contact_point_id=contact_point_id,
         facts={"code": code, "minutes_text": WORDS[language.name]["code_valid"]},
         language=language,
+        expires_at=now + VALID,
         now=now,
     )
     _record(subject, "CODE_ISSUED", now, contact_point=contact_point_id)

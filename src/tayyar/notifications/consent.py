@@ -122,6 +122,7 @@ def send_code(
         contact_point_id=contact.pk,
         facts={"code": code, "minutes_text": WORDS[language.name]["code_valid"]},
         language=language,
+        expires_at=now + codes.VALID,
         now=now,
     )
     return contact

@@ -4,6 +4,7 @@ Owns the facts' shape and the registries of their providers, documents and diges
 sentence. Next: templates.py puts facts into words; delivery.py asks here and sends.
 """
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -40,7 +41,8 @@ class Facts:
 
     `template` names the words that fit; `values` are its variables (variables.py). `url` is where the message leads, ""
     for none; `document_url` a PDF that anyone with the link can fetch, named `document_name`; `preferences_url` where
-    the reader chooses how to be told. `rows`, shown by e-mail, are what a digest puts together.
+    the reader chooses how to be told. `rows`, shown by e-mail, are what a digest puts together. After `expires_at` it is
+    not sent any more.
     """
 
     ref: int
@@ -53,6 +55,7 @@ class Facts:
     document_name: str = ""
     preferences_url: str = ""
     rows: tuple[Row, ...] = ()
+    expires_at: dt.datetime | None = None
 
 
 Provider = Callable[[Sequence[MessageKey]], Sequence[Facts]]

@@ -187,6 +187,7 @@ class Payload(models.Model):
     kind = models.SmallIntegerField(choices=MessageKind)
     facts_sealed = models.BinaryField()
     created_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField(null=True, help_text="from then on it is worth nothing: not sent")
 
 
 class EarlyReceipt(models.Model):

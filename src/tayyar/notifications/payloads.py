@@ -48,14 +48,15 @@ def payload_facts(keys: Sequence[MessageKey]) -> list[Facts]:
     profile, kind = installed_profile(), MessageKind(keys[0].kind)
     found = Payload.objects.filter(ref__in={key.ref for key in keys}, kind=kind)
     payloads = {
-        ref: (bytes(sealed), at) for ref, sealed, at in found.values_list("ref", "facts_sealed", "created_at")
+        ref: (bytes(sealed), at, until)
+        for ref, sealed, at, until in found.values_list("ref", "facts_sealed", "created_at", "expires_at")
     }
     template = templates_of(kind)[0]
     facts = []
     for key in keys:
         if key.ref not in payloads:
             continue
-        sealed, created_at = payloads[key.ref]
+        sealed, created_at, expires_at = payloads[key.ref]
         raw = json.loads(unseal(sealed, field=PAYLOAD_FIELD))
         wishes = ""
         if kind not in _WITHOUT_WISHES and key.account_id != NO_ACCOUNT:
@@ -69,6 +70,7 @@ def payload_facts(keys: Sequence[MessageKey]) -> list[Facts]:
                 utility_name=profile.utility_names[key.language],
                 url=raw["url"],
                 preferences_url=wishes,
+                expires_at=expires_at,
             )
         )
     return facts

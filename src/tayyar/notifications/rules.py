@@ -29,6 +29,7 @@ DOUBT_LIMIT = {
 RECIPIENTS_FAULT = frozenset({"MAILBOX_FULL", "MAILBOX_BUSY", "PAIR_RATE", "ADDRESS_SEALED"})
 # Reasons given by wording.py, not by a provider.
 BAD_CONTENT, NO_CONTENT, CONTENT_ERROR = "BAD_CONTENT", "NO_CONTENT", "CONTENT_ERROR"
+TOO_LATE = "TOO_LATE"
 
 S = MessageState
 
@@ -62,6 +63,8 @@ def settlement(result: SendResult, *, until: Until, wait: dt.timedelta, now: dt.
             return Settlement(S.FAILED, S.PARKED)
         case Outcome.REFUSED if result.reason == NO_CONTENT:
             return Settlement(S.FAILED, S.CANCELLED)
+        case Outcome.REFUSED if result.reason == TOO_LATE:
+            return Settlement(S.FAILED, S.EXPIRED)
         case Outcome.BAD_CONTACT:  # the same step once more: there may be another contact point
             return Settlement(S.FAILED, S.QUEUED, contact_is_bad=True)
         case Outcome.TRY_LATER | Outcome.REFUSED:

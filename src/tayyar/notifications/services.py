@@ -56,12 +56,13 @@ def queue_message(
     contact_point_id: int | None = None,
     url: str = "",
     language: Language | None = None,
+    expires_at: dt.datetime | None = None,
 ) -> MessageRef | None:
     """Tell a person something that stands in no stored document; the facts are sealed until they are sent.
 
     To the contact points of `recipient`, as their plan says, or to `contact_point_id` and nowhere else; without an
-    account both `contact_point_id` and `language` are needed. None when the people of the account opted out of such
-    messages, or of every way to tell them.
+    account both `contact_point_id` and `language` are needed. Not sent from `expires_at` on. None when the people of
+    the account opted out of such messages, or of every way to tell them.
     """
     if account_id is None:
         assert contact_point_id is not None and language is not None
@@ -80,7 +81,11 @@ def queue_message(
         if language is None:
             language = _language(account_id, recipient)
         payload = Payload.objects.create(
-            period=period.number, kind=kind, facts_sealed=seal_facts(facts, url=url), created_at=now
+            period=period.number,
+            kind=kind,
+            facts_sealed=seal_facts(facts, url=url),
+            created_at=now,
+            expires_at=expires_at,
         )
         _open_gate(cursor, period, kind, now)
         Message.objects.create(

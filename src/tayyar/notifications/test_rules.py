@@ -41,6 +41,7 @@ def settled(
         (Outcome.REFUSED, 1, "TOO_LONG", (S.FAILED, None, None)),
         (Outcome.REFUSED, 1, rules.BAD_CONTENT, (S.FAILED, S.PARKED, None)),
         (Outcome.REFUSED, 1, rules.NO_CONTENT, (S.FAILED, S.CANCELLED, None)),
+        (Outcome.REFUSED, 1, rules.TOO_LATE, (S.FAILED, S.EXPIRED, None)),
         (Outcome.BAD_CONTACT, 1, "NO_SUCH_MAILBOX", (S.FAILED, S.QUEUED, None)),
     ],
 )

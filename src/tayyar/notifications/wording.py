@@ -34,7 +34,9 @@ def worded(claims: Sequence[Claim], *, now: dt.datetime) -> tuple[list[Outgoing]
         facts = _facts(of_kind)
         for claim in of_kind:
             found = facts.get((claim.key.ref, claim.key.recipient))
-            if isinstance(found, Facts):
+            if isinstance(found, Facts) and found.expires_at and now >= found.expires_at:
+                results.append(SendResult(claim.key, Outcome.REFUSED, rules.TOO_LATE))
+            elif isinstance(found, Facts):
                 try:
                     ready.append(_outgoing(claim, found, now))
                     continue
