@@ -12,7 +12,7 @@ from tayyar.billing import chunks, run, worker
 from tayyar.billing.worker import connect
 from tayyar.core.errors import UserError
 
-pytestmark = [pytest.mark.alone, pytest.mark.fault, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 
 
 def address() -> str:

@@ -45,8 +45,6 @@ from tayyar.notifications.providers import ProviderConfig, configured
 from tayyar.notifications.services import release_messages, replan_account
 from tayyar.portal.views import OPENINGS
 
-pytestmark = pytest.mark.alone
-
 __all__ = ["books", "installed", "peer", "postfix"]  # fixtures
 SEPTEMBER, NOW = Period(2026, 9), dt.datetime(2026, 9, 30, 6, tzinfo=dt.UTC)
 PHONE, MAIL = "+966500000021", f"nobody@{DOMAIN}"

@@ -38,7 +38,6 @@ from tayyar.notifications.ports import (
 
 POSTFIX = shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = [
-    pytest.mark.alone,
     pytest.mark.skipif(POSTFIX is None, reason="Debian's postfix is not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="Postfix's master process can only be started by root"),
 ]

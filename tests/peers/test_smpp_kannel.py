@@ -22,10 +22,7 @@ DRIVE_SMPP = Path("/usr/lib/kannel/test/drive_smpp")
 FROM_PHONES = 7  # messages that it delivers to whoever binds as receiver
 SMSBOX_PORT = 13001  # where it looks for Kannel's bearerbox; without any it ends itself after three seconds
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.skipif(not DRIVE_SMPP.exists(), reason="kannel-extras (Debian) is not installed"),
-]
+pytestmark = pytest.mark.skipif(not DRIVE_SMPP.exists(), reason="kannel-extras (Debian) is not installed")
 
 
 @pytest.fixture(autouse=True)

@@ -32,8 +32,6 @@ from tayyar.notifications.ports import (
     Unpaced,
 )
 
-pytestmark = pytest.mark.alone
-
 HERE = Path(__file__).parent / "smpp_peer"
 ARABIC = (
     "عزيزنا المشترك، صدرت فاتورة الكهرباء لشهر نوفمبر 2026 بمبلغ 123.45 ريالا، وآخر موعد للسداد 15 ديسمبر. "
