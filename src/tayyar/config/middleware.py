@@ -1,9 +1,11 @@
-"""Headers that every answer carries (what a page may load; robots keep out), and the answer while passwords queue.
+"""Headers that every answer carries (what a page may load; robots keep out), what no request may hold, and the answer
+while passwords queue.
 
 Owns no page. Settings put the headers first, so that static files and errors carry them too.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -31,6 +33,30 @@ def security_headers(
         return response
 
     return answer
+
+
+class NoNullCharacters:
+    """No address, query or form of ours holds a null character, and the database takes none: 404 before any view.
+
+    Bodies that a view reads by itself and bounds (hooks, APIs) are left to it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The answer of the site."""
+        return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: tuple[Any, ...], address: dict[str, Any]
+    ) -> HttpResponse | None:
+        """The page of an address that does not exist, where there is a null character."""
+        sent: list[object] = [*args, *address.values()]
+        sent += [text for _, texts in request.GET.lists() for text in texts]
+        if not request.path.startswith(("/hooks/", "/api/", "/_allauth/")):
+            sent += [text for _, texts in request.POST.lists() for text in texts]
+        return views.not_found(request) if any("\x00" in str(text) for text in sent) else None
 
 
 class BusyPasswords:

@@ -138,7 +138,7 @@ def _do(screen: Screen, action: str, known: dict[str, Any]) -> int | None:
 
 def _kwh_as_wh(typed: str) -> int:
     """A register value as people type it: kWh, Arabic digits too, at most three decimals."""
-    plain = "".join(str(int(c)) if c.isdigit() else c for c in typed if not c.isspace() and c not in ",٬")
+    plain = "".join(str(int(c)) if c.isdecimal() else c for c in typed if not c.isspace() and c not in ",٬")
     try:
         value_wh = Decimal(plain.replace("٫", ".")).scaleb(3)
     except InvalidOperation:

@@ -271,10 +271,10 @@ def _scanned(sheet: Sheet, form: Any) -> dict[int, PaperOutcome]:
     outcomes: dict[int, PaperOutcome] = {}
     for outcome in CAME_BACK:
         for line in form.get(outcome.value, "").splitlines():
-            compact = "".join(str(int(c)) if c.isdigit() else c for c in line if not c.isspace())
+            compact = "".join(str(int(c)) if c.isdecimal() else c for c in line if not c.isspace())
             if not compact:
                 continue
-            number = parse_bill_number(compact[:DIGITS] if compact.isdigit() else compact)
+            number = parse_bill_number(compact[:DIGITS] if compact.isdecimal() else compact)
             rest = compact[DIGITS:]
             if rest and int(rest) != sheet.pk:
                 raise UserError(

@@ -33,8 +33,8 @@ def without_check(number: int, *, what: str) -> int:
 
 def parse_number(text: str, *, what: str, digits: int) -> int:
     """A number as people type it (spaces, dashes, Arabic digits), checked for length and check digits."""
-    compact = "".join(str(int(c)) if c.isdigit() else c for c in text if not c.isspace() and c not in "-‑")
-    if not compact.isdigit():
+    compact = "".join(str(int(c)) if c.isdecimal() else c for c in text if not c.isspace() and c not in "-‑")
+    if not compact.isdecimal():
         raise UserError(f"{text!r} is not a valid {what}: it has {digits} digits and nothing else.")
     if len(compact) != digits:
         raise UserError(f"A {what} has {digits} digits; {text!r} has {len(compact)}.")

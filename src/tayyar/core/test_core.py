@@ -69,6 +69,12 @@ def test_any_one_wrong_digit_of_a_number_is_noticed(body: int) -> None:
             references.without_check(int(wrong), what="account number")
 
 
+@pytest.mark.parametrize("typed", ["²", "1000000024²", "⑧", "x", ""])
+def test_what_is_no_digit_is_refused_and_no_fault(typed: str) -> None:
+    with pytest.raises(UserError):
+        references.parse_number(typed, what="account number", digits=11)
+
+
 @given(st.integers(1, 10**13))
 def test_two_neighbouring_digits_swapped_are_noticed(body: int) -> None:
     text = str(references.with_check(body))

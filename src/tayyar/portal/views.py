@@ -10,6 +10,7 @@ from typing import Any
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from tayyar.billing.documents.words import LANGUAGE_NAMES
@@ -104,7 +105,11 @@ def show(
 
 
 def private(response: HttpResponse, lang: str) -> HttpResponse:
-    """No cache, no referrer, no index: a link in somebody's history must not travel further."""
+    """No cache, no referrer, no index: a link in somebody's history must not travel further.
+
+    The same headers whether or not a session was asked: a refusal must not tell how far its address was understood.
+    """
+    patch_vary_headers(response, ["Cookie"])
     response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"
     response["Content-Language"] = lang
