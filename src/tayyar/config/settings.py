@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "tayyar.config.middleware.NoNullCharacters",
     "tayyar.config.middleware.BusyPasswords",
 ]
 ROOT_URLCONF = "tayyar.config.urls"
