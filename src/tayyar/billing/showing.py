@@ -4,14 +4,17 @@ Reads only. What the bill charges comes from the bill alone; around it stand its
 """
 
 import datetime as dt
+import functools
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
+from django.db import connection
 
 from tayyar.billing import numbers, run
-from tayyar.billing.documents.explain import PricedPeriod, explain_change
+from tayyar.billing.documents.explain import Imagined, PricedPeriod, explain_change, steps
 from tayyar.billing.documents.view import (
+    BillHead,
     BillKind,
     BillLineView,
     BillView,
@@ -29,7 +32,8 @@ from tayyar.billing.models import Bill
 from tayyar.billing.models import BillKind as StoredKind
 from tayyar.core.errors import UserError
 from tayyar.core.periods import Period
-from tayyar.customers.models import Agreement, CustomerAccount
+from tayyar.core.references import with_check
+from tayyar.customers.models import Agreement, CustomerAccount, Language
 from tayyar.ledger.models import Transfer, TransferKind
 from tayyar.metering.models import Meter, ServiceCentre
 from tayyar.metering.segments import unpack
@@ -46,7 +50,55 @@ _OBIS = (
     "1.8.2",
     "1.8.3",
 )  # active energy: total and rates, as the meter's display names them
+_PRICED = 10_000  # explanations kept in one process, some 300 bytes each
 _QUALITIES = {1: Quality.ACTUAL, 2: Quality.ESTIMATED, 3: Quality.CUSTOMER}
+
+
+class FirstScreen(NamedTuple):
+    """What the first screen behind a bill's link needs, and the language of the account: "ar", "en" or "fr"."""
+
+    head: BillHead
+    account_id: int
+    lang: str
+
+
+def first_screen(*, number: int, profile: Profile) -> FirstScreen:
+    """The head of a bill by one query along its indexes.
+
+    UserError when there is none, and when its lines do not add up: a wrong total must never reach a reader.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_SCREEN, [numbers.bill_period(number).number, number])
+        row = cursor.fetchone()
+    if row is None:
+        raise UserError(f"There is no bill {number}.")
+    account_id, kind, end_date, due_date, total_minor, before_minor, lines, language, next_number = row
+    if sum(lines[3::4]) != total_minor:
+        raise UserError(
+            f"Bill {number} cannot be shown: its lines do not add up to its total. Run `tayyar check`."
+        )
+    head = BillHead(
+        bill_number=number,
+        account_number=str(with_check(account_id)),
+        kind=BillKind(StoredKind(kind).name),
+        last_day=end_date - dt.timedelta(days=1),
+        due_date=due_date,
+        currency=profile.currency,
+        formats=profile.formats,
+        total_minor=total_minor,
+        amount_due_minor=before_minor + total_minor,
+        cancelled_by=None if kind == StoredKind.CREDIT_NOTE else next_number,
+    )
+    return FirstScreen(head, account_id, Language(language).name)
+
+
+_FIRST_SCREEN = """
+    SELECT b.account_id, b.kind, b.end_date, b.due_date, b.total_minor, b.balance_before_minor, b.lines,
+           a.language,
+           (SELECT n.number FROM billing_bill n
+             WHERE n.period = b.period AND n.agreement_id = b.agreement_id AND n.revision = b.revision + 1)
+      FROM billing_bill b JOIN customers_customeraccount a ON a.id = b.account_id
+     WHERE b.period = %s AND b.number = %s"""
 
 
 def bill_view(
@@ -211,28 +263,51 @@ def _explanation(
         return ()
     year_wh = {b.end_date: max(b.year_wh - b.energy_wh, 0) for b in (previous, bill)}
 
-    def price(*, days: int, energy_wh: int, tariff_as_of: dt.date) -> tuple[int, int]:
-        """One imagined bill that ends on `tariff_as_of`, by the tariffs in force then."""
-        frame = pl.DataFrame(
-            {
-                "row": [0],
-                "category": pl.Series([bill.category], dtype=pl.Int16),
-                "start_date": [tariff_as_of - dt.timedelta(days=days)],
-                "end_date": [tariff_as_of],
-                "energy_wh": [max(energy_wh, 0)],
-                "breaker_a": pl.Series([agreement.usage_point.breaker_a], dtype=pl.Int32),
-                "entitled": [account.is_entitled],
-                "months": pl.Series([run.whole_months(days)], dtype=pl.Int32),
-                "year_wh": [year_wh[tariff_as_of]],
-            }
-        )
-        totals = charge(frame, book).totals
-        return int(totals["total_minor"][0]), int(totals["subsidy_minor"][0])
-
     def priced(b: Bill) -> PricedPeriod:
         return PricedPeriod((b.end_date - b.start_date).days, b.energy_wh, b.end_date, b.total_minor)
 
-    return explain_change(previous=priced(previous), current=priced(bill), price=price)
+    before, now = priced(previous), priced(bill)
+    asked = steps(previous=before, current=now)
+    supply = _Supply(bill.category, agreement.usage_point.breaker_a, account.is_entitled)
+    answers = _price(book, supply, tuple((one, year_wh[one.tariff_as_of]) for one in asked))
+    prices = dict(zip(asked, answers, strict=True))
+
+    def price(*, days: int, energy_wh: int, tariff_as_of: dt.date) -> tuple[int, int]:
+        return prices[Imagined(days, energy_wh, tariff_as_of)]
+
+    return explain_change(previous=before, current=now, price=price)
+
+
+class _Supply(NamedTuple):
+    """What a tariff asks of the account besides its use."""
+
+    category: int
+    breaker_a: int
+    is_entitled: bool
+
+
+@functools.lru_cache(maxsize=_PRICED)
+def _price(
+    book: TariffBook, supply: _Supply, asked: tuple[tuple[Imagined, int], ...]
+) -> tuple[tuple[int, int], ...]:
+    """(total_minor, subsidy_minor) of imagined bills, each with the use of the year before it, by the tariffs in force
+    on its last day. Kept by all that it depends on, so that what is kept is never old."""
+    count = len(asked)
+    frame = pl.DataFrame(
+        {
+            "row": range(count),
+            "category": pl.Series([supply.category] * count, dtype=pl.Int16),
+            "start_date": [one.tariff_as_of - dt.timedelta(days=one.days) for one, _ in asked],
+            "end_date": [one.tariff_as_of for one, _ in asked],
+            "energy_wh": pl.Series([max(one.energy_wh, 0) for one, _ in asked], dtype=pl.Int64),
+            "breaker_a": pl.Series([supply.breaker_a] * count, dtype=pl.Int32),
+            "entitled": [supply.is_entitled] * count,
+            "months": pl.Series([run.whole_months(one.days) for one, _ in asked], dtype=pl.Int32),
+            "year_wh": pl.Series([year_wh for _, year_wh in asked], dtype=pl.Int64),
+        }
+    )
+    totals = charge(frame, book).totals
+    return tuple(zip(totals["total_minor"].to_list(), totals["subsidy_minor"].to_list(), strict=True))
 
 
 def _contacts(profile: Profile) -> Iterable[Contact]:

@@ -11,9 +11,9 @@ import base64
 import datetime as dt
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,18 +21,19 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tayyar.billing.documents.page import bill_context
-from tayyar.billing.documents.view import BillView
+from tayyar.billing.documents.page import bill_context, head_context
+from tayyar.billing.documents.view import BillHead, BillView
 from tayyar.billing.numbers import bill_period
 from tayyar.billing.pdf_cache import bill_pdf
-from tayyar.billing.queries import bill_by_number, language_of
-from tayyar.core import audit, clock, web
+from tayyar.billing.queries import bill_by_number
+from tayyar.billing.showing import first_screen
+from tayyar.core import clock, web
 from tayyar.core.errors import UserError
 from tayyar.core.links import open_bill_token, preference_token
 from tayyar.customers.models import ContactPoint, ContactReview
 from tayyar.notifications import consent
 from tayyar.notifications.models import ReachHow
-from tayyar.portal import evidence, people, views
+from tayyar.portal import evidence, kept_screens, openings, people, views
 from tayyar.portal.words import WORDS
 from tayyar.profiles.installation import installed_profile
 
@@ -40,17 +41,28 @@ log = logging.getLogger(__name__)
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 
 
-class Opened(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Opened:
     """A bill that a link opened, and the language to show it in."""
 
     token: str
-    view: BillView
+    head: BillHead
+    account_id: int  # without check digits
     lang: str
 
     @property
-    def account_id(self) -> int:
-        """The account of the bill, without check digits."""
-        return int(self.view.account_number) // 100
+    def pdf_url(self) -> str:
+        """Where this link gives the bill as a PDF."""
+        return reverse("portal:bill_pdf", args=[self.token])
+
+    def whole(self) -> BillView | None:
+        """All of the bill, by a dozen queries; None for one that cannot be shown."""
+        try:
+            view = bill_by_number(number=self.head.bill_number, mask_holder=True)
+        except UserError as error:
+            _cannot(self.head.bill_number, error)
+            return None
+        return replace(view, pdf_url=self.pdf_url)
 
 
 View = Callable[[HttpRequest, Opened], HttpResponse]
@@ -69,17 +81,20 @@ def _link(*, points: int) -> Callable[[View], Callable[[HttpRequest, str], HttpR
                 views.OPENINGS.spend(request, views.WRONG_POINTS)
                 return views.gone(request)
             try:
-                bill = bill_by_number(number=number, mask_holder=True)
+                found = first_screen(number=number, profile=installed_profile())
             except UserError as error:
-                log.warning("A genuine link to bill %s does not open: %s", number, error)
+                _cannot(number, error)
                 return views.gone(request)
-            lang = web.language(request, known=language_of(account_number=bill.account_number))
-            pdf_url = reverse("portal:bill_pdf", args=[token])
-            return view(request, Opened(token, replace(bill, pdf_url=pdf_url), lang))
+            lang = web.language(request, known=found.lang)
+            return view(request, Opened(token, found.head, found.account_id, lang))
 
         return answer
 
     return door
+
+
+def _cannot(number: int, error: UserError) -> None:
+    log.warning("A genuine link to bill %s does not open: %s", number, error)
 
 
 @require_safe
@@ -87,7 +102,9 @@ def _link(*, points: int) -> Callable[[View], Callable[[HttpRequest, str], HttpR
 def link_page(request: HttpRequest, opened: Opened) -> HttpResponse:
     """The bill's first screen: how much, by when, three buttons."""
     _record(request, opened, "BILL_OPENED")
-    return _show(request, "portal/link.html", opened, title=bill_context(opened.view, opened.lang)["title"])
+    response = _show(request, "portal/link.html", opened)
+    kept_screens.may_keep(request, opened.head.bill_number, opened.lang)
+    return response
 
 
 @require_safe
@@ -102,9 +119,12 @@ def seen(request: HttpRequest, opened: Opened) -> HttpResponse:
 @_link(points=views.PAGE_POINTS)
 def bill_page(request: HttpRequest, opened: Opened) -> HttpResponse:
     """The whole bill."""
+    whole = opened.whole()
+    if whole is None:
+        return views.gone(request)
     _record(request, opened, "BILL_OPENED")
     _count(request, opened)
-    context = bill_context(opened.view, opened.lang)
+    context = bill_context(whole, opened.lang)
     return views.private(render(request, "portal/bill.html", context), opened.lang)
 
 
@@ -112,11 +132,14 @@ def bill_page(request: HttpRequest, opened: Opened) -> HttpResponse:
 @_link(points=views.PDF_POINTS)
 def bill_document(request: HttpRequest, opened: Opened) -> HttpResponse:
     """The same bill as a PDF to keep."""
-    data = bill_pdf(opened.view, opened.lang)
+    whole = opened.whole()
+    if whole is None:
+        return views.gone(request)
+    data = bill_pdf(whole, opened.lang)
     _record(request, opened, "BILL_PDF_OPENED")
     _count(request, opened)
     response = HttpResponse(data, content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="bill-{opened.view.bill_number:015d}.pdf"'
+    response["Content-Disposition"] = f'attachment; filename="bill-{opened.head.bill_number:015d}.pdf"'
     return views.private(response, opened.lang)
 
 
@@ -135,7 +158,7 @@ def pay_page(request: HttpRequest, opened: Opened) -> HttpResponse:
         opened,
         title=WORDS[opened.lang]["pay_title"],
         ways=ways,
-        account=opened.view.account_number,
+        account=opened.head.account_number,
     )
 
 
@@ -150,14 +173,14 @@ def not_mine(request: HttpRequest, opened: Opened) -> HttpResponse:
 
 
 def _disown(request: HttpRequest, opened: Opened) -> HttpResponse:
-    told = people.told_of_bill(opened.view.bill_number)
+    told = people.told_of_bill(opened.head.bill_number)
     chosen = request.POST.get("contact", "")
     if chosen not in {"other", *(str(contact.pk) for contact in told)}:
         return _ask_whose(request, opened, problem=WORDS[opened.lang]["choose_one"])
     review = consent.disown(
         account_id=opened.account_id,
-        bill_number=opened.view.bill_number,
-        period=bill_period(opened.view.bill_number),
+        bill_number=opened.head.bill_number,
+        period=bill_period(opened.head.bill_number),
         contact_point_id=None if chosen == "other" else int(chosen),
         now=clock.now(),
     )
@@ -166,7 +189,7 @@ def _disown(request: HttpRequest, opened: Opened) -> HttpResponse:
 
 
 def _ask_whose(request: HttpRequest, opened: Opened, *, problem: str = "") -> HttpResponse:
-    contacts = people.shown(people.told_of_bill(opened.view.bill_number), opened.lang)
+    contacts = people.shown(people.told_of_bill(opened.head.bill_number), opened.lang)
     return _show(
         request,
         "portal/not_mine.html",
@@ -184,7 +207,7 @@ def not_mine_done(request: HttpRequest, token: str, reference: str) -> HttpRespo
 
     @_link(points=views.PAGE_POINTS)
     def page(request: HttpRequest, opened: Opened) -> HttpResponse:
-        subject = f"bill:{opened.view.bill_number}"
+        subject = f"bill:{opened.head.bill_number}"
         review = ContactReview.objects.filter(
             account_id=opened.account_id, subject=subject, reference=reference
         ).first()
@@ -231,17 +254,12 @@ def _show(
     request: HttpRequest, template: str, opened: Opened, *, status: int = 200, **context: Any
 ) -> HttpResponse:
     """A page about the bill, with its first line and its address."""
-    bill = bill_context(opened.view, opened.lang)
-    bill_words = {
-        "hero": bill["hero"],
-        "bill_title": bill["title"],
-        "notice": bill["notice"],
-        "pay": bill["pay"],
-    }
+    head = head_context(opened.head, opened.lang)
+    pdf_url = f"{opened.pdf_url}?lang={opened.lang}"
     return views.show(
         request,
         template,
-        {"token": opened.token, "pdf_url": bill["pdf_url"], **bill_words, **context},
+        {"token": opened.token, "pdf_url": pdf_url, "title": head["bill_title"], **head, **context},
         opened.lang,
         status=status,
     )
@@ -250,7 +268,7 @@ def _show(
 def _count(request: HttpRequest, opened: Opened) -> None:
     evidence.record_view(
         request,
-        bill_number=opened.view.bill_number,
+        bill_number=opened.head.bill_number,
         account_id=opened.account_id,
         how=ReachHow.LINK_VIEW,
     )
@@ -260,10 +278,4 @@ def _record(request: HttpRequest, opened: Opened, action: str) -> None:
     """In the audit log, whoever it was; a browser's guess ahead opened nothing."""
     ahead = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
     if request.method == "GET" and "prefetch" not in ahead:
-        audit.record(
-            actor="link",
-            action=action,
-            subject=f"bill:{opened.view.bill_number}",
-            now=clock.now(),
-            language=opened.lang,
-        )
+        openings.record(opened.head.bill_number, action, language=opened.lang, now=clock.now())

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import time
 from pathlib import Path
 
 from tayyar.core.errors import UserError
@@ -9,14 +10,34 @@ from tayyar.core.models import Setting
 from tayyar.core.paths import data_dir
 from tayyar.profiles import Profile, answers_file, load, read_answers
 
+REMEMBERED_SECONDS = 10.0
+
+
+class _Memory:
+    """The chosen code, in a process that asks for it many times a second and whose database is always the same."""
+
+    def __init__(self) -> None:
+        self.is_on, self.code, self.until = False, "", 0.0
+
+
+_memory = _Memory()
+
+
+def remember_choice() -> None:
+    """From now on this process asks the database for the chosen profile once in ten seconds. For web servers."""
+    _memory.is_on, _memory.until = True, 0.0
+
 
 def installed_profile() -> Profile:
     """The profile of this installation; UserError when none was chosen yet."""
+    if _memory.is_on and time.monotonic() < _memory.until:
+        return load_answered(_memory.code)
     setting = Setting.objects.filter(key="PROFILE").first()
     if setting is None:
         raise UserError(
             "No profile is chosen yet. Start with `tayyar demo`, or `tayyar generate --profile sa`."
         )
+    _memory.code, _memory.until = setting.value, time.monotonic() + REMEMBERED_SECONDS
     return load_answered(setting.value)
 
 

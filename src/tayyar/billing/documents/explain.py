@@ -13,7 +13,7 @@ price. OTHER is what re-pricing cannot see: adjustments, minimum charges of spec
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tayyar.billing.documents.view import ChangeKind, ChangeShare
 from tayyar.core.money import divide_half_up
@@ -35,18 +35,36 @@ class PricedPeriod:
     total_minor: int
 
 
+class Imagined(NamedTuple):
+    """A bill that never was, to be priced: arguments of `Price`."""
+
+    days: int
+    energy_wh: int
+    tariff_as_of: date
+
+
+def steps(*, previous: PricedPeriod, current: PricedPeriod) -> tuple[Imagined, Imagined, Imagined, Imagined]:
+    """What `explain_change` will ask to price, so that a caller can price all four at once."""
+    # The same use per day over the new number of days, to the nearest Wh.
+    stretched_wh = divide_half_up(previous.energy_wh * current.days, previous.days)
+    return (
+        Imagined(previous.days, previous.energy_wh, previous.tariff_as_of),
+        Imagined(current.days, stretched_wh, previous.tariff_as_of),
+        Imagined(current.days, current.energy_wh, previous.tariff_as_of),
+        Imagined(current.days, current.energy_wh, current.tariff_as_of),
+    )
+
+
 def explain_change(*, previous: PricedPeriod, current: PricedPeriod, price: Price) -> tuple[ChangeShare, ...]:
     """The shares, in the order of the module docstring, summing exactly to current.total - previous.total.
 
     Shares of zero are left out. Facts: DAYS {days_before, days_now}; CONSUMPTION {wh_per_day_before,
     wh_per_day_now}; the others none. Errors of `price` pass through.
     """
-    # The same use per day over the new number of days, to the nearest Wh.
-    stretched_wh = divide_half_up(previous.energy_wh * current.days, previous.days)
-    start = price(days=previous.days, energy_wh=previous.energy_wh, tariff_as_of=previous.tariff_as_of)
-    stretched = price(days=current.days, energy_wh=stretched_wh, tariff_as_of=previous.tariff_as_of)
-    used = price(days=current.days, energy_wh=current.energy_wh, tariff_as_of=previous.tariff_as_of)
-    end = price(days=current.days, energy_wh=current.energy_wh, tariff_as_of=current.tariff_as_of)
+    start, stretched, used, end = (
+        price(days=one.days, energy_wh=one.energy_wh, tariff_as_of=one.tariff_as_of)
+        for one in steps(previous=previous, current=current)
+    )
 
     def step(before: tuple[int, int], after: tuple[int, int]) -> int:
         """The change of the price before subsidy."""

@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from tayyar.billing.documents import chart
-from tayyar.billing.documents.present import Tree, present
+from tayyar.billing.documents.present import HeadPresenter, Tree, present
 from tayyar.billing.documents.qr import qr_svg
-from tayyar.billing.documents.view import BillView
+from tayyar.billing.documents.view import BillHead, BillView
 from tayyar.billing.documents.words import LANGUAGE_NAMES
 
 
@@ -45,6 +45,20 @@ def bill_context(view: BillView, lang: str) -> dict[str, Any]:
         for code, name in LANGUAGE_NAMES.items()
     ]
     return context
+
+
+def head_context(head: BillHead, lang: str) -> dict[str, Any]:
+    """What pages about a bill say of it in `lang` (ar, en, fr; else UserError): bill_title, notice, hero, pay.
+
+    `pay` is whether there is something to pay.
+    """
+    words = HeadPresenter(head, lang)
+    return {
+        "bill_title": words.title(),
+        "notice": words.notice(),
+        "hero": isolate(words.hero()),
+        "pay": words.payable,
+    }
 
 
 def contact_href(contact: Tree) -> str:

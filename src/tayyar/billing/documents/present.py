@@ -7,10 +7,11 @@ Next: page.py (HTML context) and pdf.py (Typst inputs).
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tayyar.billing.documents.chart import bar_permille
 from tayyar.billing.documents.view import (
+    BillHead,
     BillKind,
     BillLineView,
     BillView,
@@ -38,6 +39,7 @@ from tayyar.core.text import (
 )
 
 Tree = dict[str, Any]
+Shown = TypeVar("Shown", BillHead, BillView)
 
 
 def pick(text: Text, lang: str) -> str:
@@ -61,14 +63,15 @@ def words_of(lang: str, digits: str) -> Mapping[str, str]:
     return {key: localise_digits(text, lang, digits) for key, text in WORDS[lang].items()}
 
 
-class Presenter:
-    """Says one bill in one language. `tree()` is its whole output; the other methods are its parts."""
+class HeadPresenter(Generic[Shown]):
+    """Says in one language what a bill's first lines say: its title, how much, and by when."""
 
-    def __init__(self, view: BillView, lang: str) -> None:
+    def __init__(self, view: Shown, lang: str) -> None:
         """`lang` is one of ar, en, fr; another one raises UserError."""
         if lang not in WORDS:
             raise UserError(f"There is no bill in {lang!r}. Choose one of: {', '.join(WORDS)}.")
-        self.view, self.lang, self.words = view, lang, words_of(lang, view.formats.digits)
+        self.view: Shown = view
+        self.lang, self.words = lang, words_of(lang, view.formats.digits)
         self.unit = currency_word(view.currency, lang, view.formats)
 
     # Small phrases
@@ -102,6 +105,46 @@ class Presenter:
     def month(self, day: Any) -> str:
         return format_month(day, self.lang, self.view.formats)
 
+    # The first lines
+
+    def title(self) -> str:
+        return self.say(f"title_{self.view.kind}", month=self.month(self.view.last_day))
+
+    def notice(self) -> str:
+        cancelled_by = self.view.cancelled_by
+        return "" if cancelled_by is None else self.say("cancelled", number=f"{cancelled_by:015d}")
+
+    @property
+    def payable(self) -> bool:
+        view = self.view
+        return view.amount_due_minor > 0 and view.cancelled_by is None and view.kind != BillKind.CREDIT_NOTE
+
+    def hero(self) -> Tree:
+        """The answer first: how much, and by when."""
+        view = self.view
+        hero: Tree = {"payable": self.payable, "hijri": ""}
+        if view.kind == BillKind.CREDIT_NOTE:
+            hero |= {
+                "label": self.words["amount_credited"],
+                "amount": self.money(-view.total_minor),
+                "by": "",
+            }
+        elif view.amount_due_minor < 0:
+            hero |= {"label": self.words["in_credit"], "amount": self.money(-view.amount_due_minor)}
+            hero["by"] = self.words["stays_in_account"]
+        elif not self.payable:
+            hero |= {"label": self.words["amount_due"], "amount": self.money(view.amount_due_minor)}
+            hero["by"] = self.words["nothing_to_pay"]
+        else:
+            hero |= {"label": self.words["amount_due"], "amount": self.money(view.amount_due_minor)}
+            hero["by"] = self.say("pay_by", date=self.day(view.due_date, weekday=True, year=False))
+            hero["hijri"] = self.hijri(view.due_date)
+        return hero
+
+
+class Presenter(HeadPresenter[BillView]):
+    """Says one bill in one language. `tree()` is its whole output; the other methods are its parts."""
+
     # The parts, in the order of the bill
 
     def tree(self) -> Tree:
@@ -133,42 +176,8 @@ class Presenter:
             "url": view.page_url,
         }
 
-    def title(self) -> str:
-        return self.say(f"title_{self.view.kind}", month=self.month(self.view.last_day))
-
-    def notice(self) -> str:
-        cancelled_by = self.view.cancelled_by
-        return "" if cancelled_by is None else self.say("cancelled", number=f"{cancelled_by:015d}")
-
     def corrects(self) -> str:
         return "" if self.view.corrects is None else self.say("corrects", number=f"{self.view.corrects:015d}")
-
-    @property
-    def payable(self) -> bool:
-        view = self.view
-        return view.amount_due_minor > 0 and view.cancelled_by is None and view.kind != BillKind.CREDIT_NOTE
-
-    def hero(self) -> Tree:
-        """The answer first: how much, and by when."""
-        view = self.view
-        hero: Tree = {"payable": self.payable, "hijri": ""}
-        if view.kind == BillKind.CREDIT_NOTE:
-            hero |= {
-                "label": self.words["amount_credited"],
-                "amount": self.money(-view.total_minor),
-                "by": "",
-            }
-        elif view.amount_due_minor < 0:
-            hero |= {"label": self.words["in_credit"], "amount": self.money(-view.amount_due_minor)}
-            hero["by"] = self.words["stays_in_account"]
-        elif not self.payable:
-            hero |= {"label": self.words["amount_due"], "amount": self.money(view.amount_due_minor)}
-            hero["by"] = self.words["nothing_to_pay"]
-        else:
-            hero |= {"label": self.words["amount_due"], "amount": self.money(view.amount_due_minor)}
-            hero["by"] = self.say("pay_by", date=self.day(view.due_date, weekday=True, year=False))
-            hero["hijri"] = self.hijri(view.due_date)
-        return hero
 
     def facts(self) -> list[Tree]:
         """Who, where, when: label and value; `code` marks identifiers that stay left to right."""

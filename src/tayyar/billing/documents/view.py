@@ -156,6 +156,22 @@ class PayWay:
 
 
 @dataclass(frozen=True, slots=True)
+class BillHead:
+    """What the first screen behind a bill's link says of it; named and meant as in `BillView`."""
+
+    bill_number: int
+    account_number: str
+    kind: BillKind
+    last_day: date
+    due_date: date
+    currency: Currency
+    formats: Formats
+    total_minor: int
+    amount_due_minor: int
+    cancelled_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class BillView:
     """A bill (module docstring). Periods are half-open [period_start, period_end); amounts are minor units.
 

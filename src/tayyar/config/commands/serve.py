@@ -8,6 +8,7 @@ from tayyar.core.errors import UserError
 
 HOST, PORT = "127.0.0.1", 8000
 THREADS = 4
+KEPT_SECONDS = 75  # longer than a web server before it keeps an idle connection: nginx 60
 
 
 def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,8 +56,11 @@ def serve(*, port: int = PORT) -> None:
 
         def load(self) -> Any:
             from tayyar.config.wsgi import application
+            from tayyar.portal.kept_screens import KeptScreens
+            from tayyar.profiles.installation import remember_choice
 
-            return application
+            remember_choice()
+            return KeptScreens(application)
 
     try:
         Site().run()
@@ -76,7 +80,22 @@ def _options(port: int) -> dict[str, Any]:
         "loglevel": "warning",
         "control_socket_disable": True,
         "proc_name": "tayyar",
+        "keepalive": KEPT_SECONDS,
+        "post_worker_init": _begin,
+        "worker_exit": _end,
     }
+
+
+def _begin(worker: Any) -> None:
+    from tayyar.portal import openings
+
+    openings.begin()
+
+
+def _end(server: Any, worker: Any) -> None:
+    from tayyar.portal import openings
+
+    openings.end()
 
 
 def refuse_taken(port: int) -> None:
