@@ -135,27 +135,37 @@ def holder_page(
     invitation: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """The holder's wishes, and the delegates with the form that invites one."""
-    words, profile = _words(person), installed_profile()
-    account = CustomerAccount.objects.select_related("customer").get(id=person.account_id)
-    contacts = ContactPoint.objects.filter(
-        account_id=person.account_id, recipient=0, is_active=True, verified_at__isnull=False
-    ).order_by("channel", "id")
-    addresses = people.shown(contacts, person.lang)
-    held = CustomerAccount.objects.filter(customer_id=account.customer_id, closed_on=None).count()
-    done = request.GET.get("done", "")
+    words = _words(person)
     context = {
         "title": words["wishes_title"],
         "token": person.token,
         "account": with_check(person.account_id),
-        "done": words.get(f"done_{done}", ""),
+        "done": words.get(f"done_{request.GET.get('done', '')}", ""),
         "problem": problem,
+        "push": push_offer(person.token, person.lang),
+        **wishes_context(person.account_id, wanted, person.lang, invitation=invitation),
+    }
+    return views.show(request, "portal/wishes.html", context, person.lang, status=422 if problem else 200)
+
+
+def wishes_context(
+    account_id: int, wanted: Wishes, lang: str, *, invitation: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What wishes_fields.html, wishes_invite_fields.html and the list of delegates show."""
+    words, profile = WORDS[lang], installed_profile()
+    account = CustomerAccount.objects.select_related("customer").get(id=account_id)
+    contacts = ContactPoint.objects.filter(
+        account_id=account_id, recipient=0, is_active=True, verified_at__isnull=False
+    ).order_by("channel", "id")
+    addresses = people.shown(contacts, lang)
+    held = CustomerAccount.objects.filter(customer_id=account.customer_id, closed_on=None).count()
+    return {
         "channels": [_channel(channel, wanted, addresses, words) for channel in DIGITAL],
         "as_planned": not wanted.channels,
         "wanted": wanted,
         "quiet": [f"{moment:%H:%M}" for moment in wanted.quiet] if wanted.quiet else ["", ""],
         "language_now": wanted.language.name,
         "spoken": [{"code": language.name, "name": language.label} for language in Language],
-        "push": push_offer(person.token, person.lang),
         "holds_many": held > 1,
         "optional": [
             {"kind": kind.name, "text": words[f"kind_{kind.name}"], "on": kind not in wanted.opted_out}
@@ -164,14 +174,11 @@ def holder_page(
         "statutory": [
             words[f"kind_{kind.name}"] for kind in consent.STATUTORY if kind != MessageKind.SINGLE_BILL_ISSUED
         ],
-        "delegates": [
-            _delegate(found, person.lang, profile) for found in delegates_of(account_id=person.account_id)
-        ],
-        "can_invite": bool(people.contacts_for_codes(person.account_id, recipient=0)),
-        "invitation": invitation or {"language": person.lang, "relation": "RELATIVE", "rights": "see"},
+        "delegates": [_delegate(found, lang, profile) for found in delegates_of(account_id=account_id)],
+        "can_invite": bool(people.contacts_for_codes(account_id, recipient=0)),
+        "invitation": invitation or {"language": lang, "relation": "RELATIVE", "rights": "see"},
         "tomorrow": (clock.today() + dt.timedelta(days=1)).isoformat(),
     }
-    return views.show(request, "portal/wishes.html", context, person.lang, status=422 if problem else 200)
 
 
 def _channel(
@@ -262,24 +269,30 @@ def messages(request: HttpRequest, person: Person) -> HttpResponse:
     """What this person was told in the last 13 months, by which channel, and how far it came."""
     if not person.is_active:
         return views.gone(request)
-    words, profile = _words(person), installed_profile()
+    words = _words(person)
+    rows = message_rows(person.account_id, person.recipient, person.lang)
+    context = {"title": words["messages_title"], "token": person.token, "rows": rows}
+    return views.show(request, "portal/messages.html", context, person.lang)
+
+
+def message_rows(account_id: int, recipient: int, lang: str) -> list[dict[str, Any]]:
+    """One row for each message: what, day, time, channel, state, and the number of the bill it told of."""
+    words, profile = WORDS[lang], installed_profile()
     zone = queries.local_zone(profile)
     rows = []
-    for message in queries.messages_of(person.account_id, person.recipient, today=clock.today()):
+    for message in queries.messages_of(account_id, recipient, today=clock.today()):
         local = message.created_at.astimezone(zone)
-        time = localise_digits(f"{local:%H:%M}", person.lang, profile.formats.digits)
         rows.append(
             {
                 "what": words[f"kind_{MessageKind(message.kind).name}"],
-                "day": format_date(local.date(), person.lang, profile.formats),
-                "time": time,
+                "day": format_date(local.date(), lang, profile.formats),
+                "time": localise_digits(f"{local:%H:%M}", lang, profile.formats.digits),
                 "channel": words[f"channel_{Channel(message.channel).name}"],
                 "state": words[queries.STATE_WORDS[message.state]],
                 "bill": message.ref if message.kind in BILL_KINDS else None,
             }
         )
-    context = {"title": words["messages_title"], "token": person.token, "rows": rows}
-    return views.show(request, "portal/messages.html", context, person.lang)
+    return rows
 
 
 @require_safe
