@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "tayyar.portal",
     "tayyar.console",
     "tayyar.kiosk",
+    "tayyar.api",
     "tayyar.config",
 ]
 MIDDLEWARE = [
@@ -125,6 +126,7 @@ MFA_TRUST_COOKIE_AGE = dt.timedelta(days=30)
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SITE_URL.startswith("https://")  # http://127.0.0.1, for trying out
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_SERVE_SPECIFICATION = False
+HEADLESS_TOKEN_STRATEGY = "tayyar.identity.app_tokens.AppTokens"  # noqa: S105 - a class
 CACHES = {  # shared by all processes and kept: attempts at second factors and used codes are counted there
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",

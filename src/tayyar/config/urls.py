@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("tayyar.portal.urls")),
     path("console/", include("tayyar.console.urls")),
     path("kiosk/", include("tayyar.kiosk.urls")),
+    path("api/v1/", include("tayyar.api.app")),
     path("", include("tayyar.gateways.urls")),
     *urls_login.allauth_names,
     *urls_login.app_api,
