@@ -14,6 +14,7 @@ from tayyar.portal import (
     urls_join,
     urls_login,
     urls_me,
+    urls_settings,
     views,
     wishes_views,
 )
@@ -47,4 +48,5 @@ urlpatterns = [
     *urls_join.urlpatterns,
     *urls_login.urlpatterns,
     *urls_me.urlpatterns,
+    *urls_settings.urlpatterns,
 ]
