@@ -35,6 +35,7 @@ MOST_ROWS = 2000
 MOST_BYTES = 2 * 1024 * 1024
 _FIELD = "claims.file.content"
 _MOST_UNPACKED = 50 * 1024 * 1024
+_MOST_COLUMNS = 64  # read of a spreadsheet: one far cell makes a row of 16,384 otherwise
 COLUMNS = ("account_number", "role", "start_date", "is_beneficiary")
 _YES, _NO = ("YES", "TRUE", "1", "نعم", "OUI"), ("NO", "FALSE", "0", "لا", "NON", "")
 _ROLES = {"OWNER": ClaimRole.OWNER, "TENANT": ClaimRole.TENANT}
@@ -128,7 +129,7 @@ def keep_file(
     made = ClaimFile.objects.create(
         customer_id=customer_id,
         person=person,
-        name=name[:120],
+        name=_text(name)[:120],
         sha256=sha256,
         content_sealed=seal(base64.b64encode(data).decode(), field=_FIELD),
         terms_version=terms_version,
@@ -259,12 +260,12 @@ def _date(raw: Any, today: dt.date) -> dt.date:
 
 
 def _text(raw: Any) -> str:
-    """A cell as text: spreadsheets keep numbers as floats, 10000000165.0."""
+    """A cell as text: spreadsheets keep numbers as floats, 10000000165.0. Without the zero that no text holds."""
     if raw is None:
         return ""
     if isinstance(raw, float) and raw.is_integer():
         raw = int(raw)
-    return str(raw).strip()
+    return str(raw).replace("\0", "").strip()
 
 
 def _rows(name: str, data: bytes) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -309,7 +310,7 @@ def _sheet(data: bytes) -> Iterator[Sequence[Any]]:
             if sum(part.file_size for part in packed.infolist()) > _MOST_UNPACKED:
                 raise ClaimRefused("FILE", "The spreadsheet is too large. Keep the four columns only.")
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        yield from book.worksheets[0].iter_rows(values_only=True)
+        yield from book.worksheets[0].iter_rows(values_only=True, max_col=_MOST_COLUMNS)
     except ClaimRefused:
         raise
     except Exception as error:  # a broken spreadsheet fails in as many ways as there are parts

@@ -38,6 +38,7 @@ __all__ = [
 
 MOST_A_DAY = 20  # other people's account numbers that one person may ask about in 24 hours
 LONGEST_NICKNAME = 40
+MOST_BUDGET_MINOR = 10**15
 DAY = dt.timedelta(days=1)
 
 
@@ -260,7 +261,8 @@ def describe_holding(
     if holding is None or mine is None or mine.holding_id != holding_id or not mine.may_manage:
         raise ClaimRefused("NOT_YOURS", "There is no such account.")
     name = " ".join(nickname.split())
-    if len(name) > LONGEST_NICKNAME or "\0" in name or (budget_minor is not None and budget_minor <= 0):
+    is_budget = budget_minor is None or 0 < budget_minor <= MOST_BUDGET_MINOR
+    if len(name) > LONGEST_NICKNAME or "\0" in name or not is_budget:
         raise ClaimRefused(
             "NICKNAME", f"A name has at most {LONGEST_NICKNAME} letters; a budget is above zero."
         )

@@ -18,6 +18,8 @@ from tayyar.metering.models import ServiceCentre
 CODE_DIGITS = 8
 CODE_VALID = dt.timedelta(minutes=10)
 SEEN_EVERY = dt.timedelta(minutes=1)  # a machine asks often: `last_seen_at` is written no oftener
+# Where a printer may stand. Not `is_private`: that takes ::ffff:127.0.0.1, and so this machine, for private.
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 _CODE_FIELD, _KEY_FIELD = "devices.device.code", "devices.device.key"
 
 
@@ -45,7 +47,7 @@ def add_device(
     DeviceRefused for an empty name, an unknown centre, a printer outside private networks, a name that is in use.
     """
     name = " ".join(name.split())
-    if not 1 <= len(name) <= 60:
+    if not 1 <= len(name) <= 60 or "\0" in name:
         raise DeviceRefused("NAME", "A device has a name of at most 60 letters, such as: Hall, by the door.")
     if not ServiceCentre.objects.filter(id=service_centre_id).exists():
         raise DeviceRefused("CENTRE", "Choose the service centre from the list.")
@@ -133,7 +135,7 @@ def private_address(text: str) -> str | None:
         raise DeviceRefused(
             "PRINTER", "A printer's address is written in numbers, like 10.1.20.31."
         ) from None
-    if not address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified:
+    if not any(address in network for network in _PRIVATE if network.version == address.version):
         raise DeviceRefused(
             "PRINTER", "The printer must stand in a private network, such as 10.x.x.x or 192.168.x.x."
         )

@@ -43,7 +43,11 @@ def add_address(*, person: Person, parts: Mapping[str, str], now: dt.datetime) -
     """Take an address as typed (keys of PARTS, city and street at least), or as the authority writes it where it
     knows the building; `address_checked_at` tells which. ContactRefused ADDRESS."""
     typed = {name: " ".join(parts.get(name, "").split()) for name in PARTS}
-    if not (typed["city"] and typed["street"]) or max(map(len, typed.values())) > _LONGEST:
+    too_long, unwritable = (
+        max(map(len, typed.values())) > _LONGEST,
+        any("\0" in part for part in typed.values()),
+    )
+    if not (typed["city"] and typed["street"]) or too_long or unwritable:
         raise ContactRefused("ADDRESS", "An address has a street and a city, each of at most 80 letters.")
     found = _find(typed)
     if found is not None:

@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from tayyar.core import audit
@@ -75,6 +75,7 @@ def confirm_business(
 def _join(person: Person, signup_id: uuid.UUID | str, proven: Proven, now: dt.datetime) -> Membership:
     proof = proving.live(signup_id, now, lock=True)
     hashed = id_hash(_REGISTER, proven.number)
+    _one_founder(hashed)
     business = people.customer_with(hashed, kind="BUSINESS") or add_customer(
         kind="BUSINESS",
         name=proven.name or proven.number,
@@ -231,6 +232,12 @@ def _waiting(now: dt.datetime) -> QuerySet[Membership]:
 def _lock(business_id: int) -> None:
     """One change of a business's members at a time, or two admins could each end the other."""
     Customer.objects.select_for_update().filter(pk=business_id).first()
+
+
+def _one_founder(hashed: bytes) -> None:
+    """Of two who prove a business at once, the second finds what the first made."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", [hashed.hex()])
 
 
 def _admin(person: Person, business_id: int) -> None:

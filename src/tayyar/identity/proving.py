@@ -170,10 +170,12 @@ def live(signup_id: uuid.UUID | str, now: dt.datetime, *, lock: bool = False) ->
 
 
 def end(signup: SignUp, now: dt.datetime) -> None:
-    """It is over: what was typed and said is forgotten, the attempt still counts."""
-    signup.facts_sealed, signup.expires_at = None, now
-    SignUp.objects.filter(pk=signup.pk).update(facts_sealed=None, expires_at=now)
-    record(signup, "SIGN_UP_ENDED", now)
+    """It is over: what was typed and said is forgotten, the attempt still counts. One that went on meanwhile, as when
+    the way back was loaded twice and the other load proved it, goes on."""
+    same = SignUp.objects.filter(pk=signup.pk, step=signup.step, person=None)
+    if same.update(facts_sealed=None, expires_at=now):
+        signup.facts_sealed, signup.expires_at = None, now
+        record(signup, "SIGN_UP_ENDED", now)
 
 
 def send_code(signup: SignUp, *, address: str, network: str, now: dt.datetime) -> None:

@@ -25,6 +25,7 @@ from tayyar.identity.ports import Proven, Way
 from tayyar.profiles.installation import installed_profile
 
 OLDEST_YEARS = 125
+LONGEST_NAME = 120  # as customers keep it
 
 
 def begin(
@@ -121,7 +122,7 @@ def _store_proof(signup_id: uuid.UUID | str, proven: Proven, now: dt.datetime) -
         proving.record(signup, "SIGN_UP_HAS_LOGIN", now, person=owner.pk)
     else:
         signup.step, signup.contact_point = SignUpStep.DETAILS, None
-        known["name"] = proven.name
+        known["name"] = proven.name[:LONGEST_NAME].strip()
         known["nationality"] = known["nationality"] or proven.nationality
         signup.facts_sealed = proving.seal_facts(known)
         proving.record(signup, "IDENTITY_PROVEN", now, authority=signup.authority)
@@ -174,8 +175,8 @@ def give_details(
         "name": known["name"] or " ".join(name.split()),
         "terms_version": _terms(terms_version),
     }
-    if not given["name"]:
-        raise SignUpRefused("NAME", "The authority does not say the name. Type it as on the document.")
+    if not given["name"] or len(given["name"]) > LONGEST_NAME or "\0" in given["name"]:
+        raise SignUpRefused("NAME", f"Type the name as on the document, at most {LONGEST_NAME} letters.")
     given["password_hash"] = "" if password is None else _password(password)
     with transaction.atomic():
         signup = proving.live(signup_id, now, lock=True)

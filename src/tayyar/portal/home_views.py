@@ -21,6 +21,7 @@ from tayyar.portal.door import MyScreen, signed_in
 from tayyar.portal.me_accounts import (
     Chosen,
     account_state,
+    bill_budget,
     bill_state,
     choose,
     every_account,
@@ -190,11 +191,12 @@ def _alerts(screen: MyScreen, held: Held, one: Standing, ahead: Forecast | None)
         )
         title = format_html("<span>{}</span>", title)  # one line of the notice
         alerts.append({"title": title, "text": words["late_text"], "is_late": True})
-    if held.budget_minor and ahead and ahead.amount_minor > held.budget_minor:
+    budget = bill_budget(screen, held)
+    if budget and ahead and ahead.amount_minor > budget:
         text = say(
             words["over_budget_text"],
             amount=screen.money(ahead.amount_minor),
-            budget=screen.money(held.budget_minor),
+            budget=screen.money(budget),
         )
         alerts.append({"title": words["over_budget_title"], "text": text, "is_late": False})
     return alerts

@@ -35,7 +35,7 @@ from tayyar.portal import door, shell, views
 from tayyar.portal.login_words import LOGIN_WORDS
 from tayyar.portal.passwords import password_problem
 
-LONGEST = 254
+LONGEST = 254  # of a number or an address; a password is taken whole
 _RECOVERY = "tayyar_recovery"
 
 
@@ -49,7 +49,7 @@ def login(request: HttpRequest) -> HttpResponse:
         return redirect(wanted(request))
     if request.method != "POST":
         return _login_page(request)
-    typed, password = request.POST.get("typed", "")[:LONGEST], request.POST.get("password", "")[:LONGEST]
+    typed, password = request.POST.get("typed", "")[:LONGEST], request.POST.get("password", "")
     try:
         user = authenticate(request, typed=typed, password=password)
     except SignInRefused as refusal:
@@ -177,7 +177,7 @@ def code(request: HttpRequest) -> HttpResponse:
     words, problem = _words(request), ""
     if request.method == "POST":
         number, mobile = recovery.unseal(sealed)
-        password = request.POST.get("password", "")[:LONGEST]
+        password = request.POST.get("password", "")
         problem = password_problem(password, words)
         if not problem and recovery.set_password(
             number=number,
@@ -243,7 +243,7 @@ def _prove_again(request: HttpRequest, user: User) -> str:
 
     words = _words(request)
     if "password" in request.POST:
-        if not sign_in.prove_by_password(request, request.POST["password"][:LONGEST], now=clock.now()):
+        if not sign_in.prove_by_password(request, request.POST["password"], now=clock.now()):
             return words["again_wrong"]
         return ""
     form = factor_form(request, user, by_code=ReauthenticateForm, by_passkey=ReauthenticateWebAuthnForm)

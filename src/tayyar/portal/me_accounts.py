@@ -97,6 +97,11 @@ def money_days(held: Held) -> tuple[dt.date | None, dt.date | None]:
     return (None, None) if held.in_their_name else (held.start_date, held.end_date)
 
 
+def bill_budget(screen: MyScreen, held: Held) -> int | None:
+    """What the person means to spend in the months of one bill, as their budget is of a month; None without one."""
+    return held.budget_minor * screen.profile.months_per_bill if held.budget_minor else None
+
+
 def bill_state(screen: MyScreen, row: BillRow, today: dt.date) -> tuple[str, str]:
     """A bill's state in words, and its tone."""
     state = row.state(today)

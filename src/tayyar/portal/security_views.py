@@ -31,7 +31,7 @@ from tayyar.identity import passkeys, sign_in
 from tayyar.identity.models import SignIn
 from tayyar.portal.agents import agent_name
 from tayyar.portal.door import MyScreen, signed_in
-from tayyar.portal.login_views import LONGEST, factor_problem
+from tayyar.portal.login_views import factor_problem
 from tayyar.portal.login_words import LOGIN_WORDS
 from tayyar.portal.passwords import password_problem
 from tayyar.portal.security_words import SECURITY_WORDS
@@ -69,7 +69,7 @@ def password(screen: MyScreen) -> HttpResponse:
     """Set a new password; every other login of the person ends."""
     words, user, problem = _words(screen), screen.person.user, ""
     if screen.request.method == "POST":
-        wanted = screen.request.POST.get("password", "")[:LONGEST]
+        wanted = screen.request.POST.get("password", "")
         problem = password_problem(wanted, LOGIN_WORDS[screen.lang])
         if not problem:
             password_change.change_password(user, wanted)

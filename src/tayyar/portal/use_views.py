@@ -5,6 +5,7 @@ Owns /me/use. Holds no rule: figures from billing/consumption.py, files from bil
 claims. Next: templates/portal/me_use.html.
 """
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,7 +30,17 @@ from tayyar.core.text import currency_word
 from tayyar.portal.bills_views import file_answer
 from tayyar.portal.charts import Bar, days_svg, months_svg
 from tayyar.portal.door import MyScreen, signed_in
-from tayyar.portal.me_accounts import Chosen, choose, is_rtl, local_now, money_days, say, short_day, words_of
+from tayyar.portal.me_accounts import (
+    Chosen,
+    bill_budget,
+    choose,
+    is_rtl,
+    local_now,
+    money_days,
+    say,
+    short_day,
+    words_of,
+)
 from tayyar.portal.parts import Chart, Field
 
 MONTHS, DAYS = 13, 60
@@ -58,9 +69,9 @@ def budget(screen: MyScreen) -> HttpResponse:
     chosen = choose(screen, screen.request.POST.get("account", ""))
     if chosen is None:
         return screen.gone()
-    typed, words = _latin(screen.request.POST.get("budget", "")), words_of(screen)
+    typed, words = _latin(screen.request.POST.get("budget", ""), screen.lang), words_of(screen)
     try:
-        amount = screen.profile.currency.parse(typed) if typed else None
+        amount = screen.profile.currency.parse(_plain(typed)) if typed else None
         describe_holding(
             person=screen.person,
             holding_id=chosen.held.holding_id,
@@ -184,7 +195,7 @@ def _months(
             ]
         )
         looks.append(("coming", words["legend_coming"]))
-    budget_minor = held.budget_minor if by_money else None
+    budget_minor = bill_budget(screen, held) if by_money else None
     if budget_minor:
         looks.append(("budget", words["legend_budget"]))
     now, before = of[last], of.get(last.plus(-12))
@@ -274,7 +285,18 @@ def _ahead(screen: MyScreen, ahead: Forecast) -> dict[str, Any]:
     }
 
 
-def _latin(typed: str) -> str:
-    """An amount as people type it: Arabic digits and separators, spaces."""
-    table = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹٫،", "01234567890123456789..")
-    return "".join(typed.translate(table).replace(",", ".").split())[:15]
+def _latin(typed: str, lang: str) -> str:
+    """An amount as people type it: Arabic digits and separators, spaces. A comma before three digits parts thousands
+    ("1,000" is no 1), but in French, where it begins the decimals."""
+    table = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹٫،٬", "01234567890123456789.,,")
+    text = "".join(typed.translate(table).split())
+    if lang != "fr":
+        text = re.sub(r",(?=[0-9]{3}(?![0-9]))", "", text)
+    return text.replace(",", ".")[:15]
+
+
+def _plain(typed: str) -> str:
+    """Digits and one point; UserError for what a number can be besides ("1e9")."""
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,3})?", typed):
+        raise UserError(f"{typed!r} is not an amount. Write it like 123.45.")
+    return typed
