@@ -90,6 +90,7 @@ def resend(screen: Screen, account_id: int, period: str, kind: int, ref: int, re
         )
         messages.success(screen.request, screen.words["done_resend"])
         return redirect("console:message_history", account_id=account_id)
+    audit.record(actor=screen.actor, action="MESSAGES_READ", subject=f"account:{account_id}", now=clock.now())
     what = screen.words[f"message_kind_{MessageKind(message.kind).name}"]
     context = {
         "title": screen.words["resend_title"],
