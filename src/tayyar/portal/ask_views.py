@@ -5,6 +5,7 @@ reference and another person's are the same 404. Claims have pages of their own.
 """
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -33,9 +34,8 @@ from tayyar.requests.serving import paper_answer
 PAGE = 20
 LONGEST_KEY = 64
 OWN_PAGES = "claims"  # the handler whose types are asked on the pages of claims
-TONES = {
-    RequestState.OPEN: "pending",
-    RequestState.WAITING: "overdue",
+TONES: Mapping[str, str] = {  # the other states have none
+    RequestState.WAITING: "pending",
     RequestState.APPROVED: "paid",
 }
 
@@ -242,7 +242,7 @@ def _page(
         "reference": found.reference,
         "done": words.get(f"done_{screen.request.GET.get('done', '')}", "") if not errors else "",
         "state": words[f"state_{found.state}"],
-        "tone": TONES.get(RequestState(found.state), ""),
+        "tone": TONES.get(found.state, ""),
         "deadline": _deadline(screen, found),
         "asked": asked,
         "is_waiting": is_waiting,
@@ -339,7 +339,7 @@ def _card(screen: MyScreen, row: ServiceRequest) -> Card:
         title=request_type(row.type).names[screen.lang],
         href=reverse("portal:my_request", args=[row.reference]),
         state=words[f"state_{row.state}"],
-        tone=TONES.get(RequestState(row.state), ""),
+        tone=TONES.get(row.state, ""),
         lines=lines,
     )
 
