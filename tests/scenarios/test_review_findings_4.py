@@ -5,7 +5,8 @@ import datetime as dt
 import io
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.scenarios.test_businesses import begin as begin_business
 from tayyar.claims import bulk, services, tasks
 from tayyar.claims.errors import ClaimRefused
 from tayyar.claims.models import Holding
+from tayyar.claims.queries import accounts_of
 from tayyar.core import clock
 from tayyar.core.references import with_check
 from tayyar.customers.models import Customer, CustomerAccount, Language
@@ -32,6 +34,10 @@ from tayyar.identity.authorities import Authorities
 from tayyar.identity.errors import ContactRefused, SignUpRefused
 from tayyar.identity.models import MemberRole, Person, SignUpStep
 from tayyar.identity.ports import AuthorityError, Proven, Way
+from tayyar.kiosk.models import Visit
+from tayyar.kiosk.models import Way as By
+from tayyar.kiosk.queries import find_bill
+from tayyar.portal.me_accounts import bill_budget
 from tayyar.portal.views import OPENINGS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books")]
@@ -332,6 +338,18 @@ def test_a_budget_beyond_all_money_is_refused_whoever_sends_it() -> None:
         )
 
 
+@pytest.mark.parametrize(("months", "amount"), [(1, 30_000), (2, 60_000)])
+def test_a_months_budget_is_compared_with_a_bill_of_as_many_months(
+    layla: Person, months: int, amount: int
+) -> None:
+    """300.00 a month are 600.00 for a bill of two months, as Mauritania's are."""
+    holder(layla)
+    Holding.objects.update(budget_minor=30_000)
+    (held,) = accounts_of(layla, today=NOW.date())
+    screen: Any = SimpleNamespace(profile=replace(saudi(), months_per_bill=months))
+    assert bill_budget(screen, held) == amount
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -357,6 +375,11 @@ def test_huge_numbers_of_passkeys_and_sessions_are_not_found(layla: Person) -> N
 
 
 # Devices
+
+
+@pytest.mark.parametrize("number", [10**25, (10**14 + 1) * 10**11, 99_13 * 10**11])
+def test_no_bill_number_at_a_kiosk_is_a_fault(number: int) -> None:
+    assert find_bill(Visit(way=By.BILL, bill_number=1), number, today=NOW.date()) is None
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from tayyar.portal.front_words import FRONT_WORDS
 LONGEST_TEXT = 2000
 EXAMPLE = reference("R", 7)
 _LINK = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
-_OWN = re.compile(r"/[bpd]/[A-Za-z0-9_.~:-]+(?:/[a-z-]+)?")
-_BARE = re.compile(r"(?:^|[\s/])([bpd]/[A-Za-z0-9_.~:-]{16,})\s*$")
+_OWN = re.compile(r"/[bpcd]/[A-Za-z0-9_.~:-]+(?:/[a-z-]+)?")
+_BARE = re.compile(r"(?:^|[\s/])([bpcd]/[A-Za-z0-9_.~:-]{16,})\s*$")
 _REFERENCE = re.compile(r"(?<![A-Za-z0-9])R[-\s]?([0-9A-Za-z]{4})[-\s]?([0-9A-Za-z]{4})(?![A-Za-z0-9])", re.I)
 
 

@@ -22,6 +22,7 @@ ALL_WORDS = (FRONT_WORDS, JOIN_WORDS, SHELL_WORDS)
         ("https://bills.example/b/AbC-123_xyz", "/b/AbC-123_xyz"),
         ("فاتورتك هنا: https://bills.example/b/AbC-123_xyz.", "/b/AbC-123_xyz"),
         ("see https://bills.example/p/AbC-123?lang=fr then pay", "/p/AbC-123"),
+        ("https://bills.example/c/AbC-123_xyz", "/c/AbC-123_xyz"),
         ("https://other.example/x https://bills.example/d/AbC-123", "/d/AbC-123"),
         ("b/AbC123456789012345", "/b/AbC123456789012345"),
         (REFERENCE.lower(), f"/me/requests/{REFERENCE}"),
