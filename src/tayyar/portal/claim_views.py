@@ -6,11 +6,9 @@ that was sent leads to its claim: going back, reloading and sending twice change
 
 import datetime as dt
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tayyar.claims import queries, services
@@ -119,7 +117,6 @@ def _start_page(screen: MyScreen, named: Named, *, status: int = 200) -> HttpRes
     context: dict[str, Any] = {
         "title": words["title"],
         "c": words,
-        "lost": words["lost"] if screen.request.GET.get("lost") == "1" else "",
         "steps": claim_parts.steps(screen, "account"),
         "contests": claim_parts.contest_cards(screen, queries.contests_of(screen.person, today=today)),
         "offers": [
@@ -140,10 +137,10 @@ def _start_page(screen: MyScreen, named: Named, *, status: int = 200) -> HttpRes
 
 
 def _draft(screen: MyScreen, key: str) -> Draft | HttpResponse:
-    """The draft of that key, or where to go without one: to its claim when it was sent, else to the first page."""
+    """The draft of that key, or the answer without one: its claim when it was sent, else the 404 of any unknown one."""
     draft = draft_of(screen.request.session, key)
     if draft is None:
-        return redirect(f"{reverse('portal:claim')}?{urlencode({'lost': 1})}")
+        return screen.gone()
     if draft.sent:
         return redirect("portal:claim_done", reference=draft.sent)
     return draft
