@@ -5,7 +5,7 @@ costs as many queries as one account. Next: bills.py, use.py, wishes.py.
 """
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from django.http import HttpRequest
 from ninja import Path, Router, Schema
@@ -24,6 +24,7 @@ from tayyar.core.errors import UserError
 
 router = Router(tags=["Accounts"])
 NO_ACCOUNT = 0
+Role = Literal["OWNER", "TENANT"]
 AccountPath = Annotated[str, Path(description="The account's eleven digits.", examples=["10000000154"])]
 
 
@@ -34,7 +35,7 @@ class Account(Schema):
     number: AccountNumber
     nickname: str
     budget: Money | None
-    role: Literal["OWNER", "TENANT"]
+    role: Role
     member_role: str = Field(description="SELF, or the role in the business: ADMIN, PAYER, VIEWER.")
     customer_id: int
     start_date: dt.date
@@ -150,7 +151,7 @@ def _account(held: Held, one: Standing) -> Account:
         number=str(held.account.number),
         nickname=held.nickname,
         budget=maybe_money(held.budget_minor),
-        role=held.role,
+        role=cast(Role, held.role),
         member_role=held.member_role,
         customer_id=held.customer_id,
         start_date=held.start_date,

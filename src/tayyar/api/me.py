@@ -10,7 +10,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from tayyar.api.door import Caller
-from tayyar.api.shapes import PROBLEMS, Given, Lang, Text
+from tayyar.api.shapes import PROBLEMS, Given, Lang, Text, lang_of
 from tayyar.core import clock, web
 from tayyar.customers.models import Channel, Language
 from tayyar.identity import contacts, people
@@ -105,7 +105,7 @@ def _me(person: Person) -> Me:
     return Me(
         name=person.customer.name,
         customer_id=person.customer_id,
-        language=Language(person.language).name,
+        language=lang_of(person.language),
         is_simple=person.is_simple,
         businesses=[Business(customer_id=one.pk, name=one.name, role=role) for one, role in acts_for],
         currency=profile.currency.code,

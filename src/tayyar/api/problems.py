@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import get_language
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -117,9 +117,9 @@ def _refused(kind: str, error: Any) -> Problem:
     return Problem(_STATUS.get(reason, 422), reason, kind=kind, retry_seconds=seconds or None)
 
 
-def answer(request: HttpRequest, error: Exception) -> JsonResponse:
+def answer(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """The problem as JSON."""
-    return render(problem_of(error))
+    return render(problem_of(error if isinstance(error, Exception) else error()))
 
 
 def render(problem: Problem) -> JsonResponse:

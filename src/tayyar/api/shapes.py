@@ -5,13 +5,14 @@ Owns how values look in JSON. Amounts are minor units of the currency beside the
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from ninja import Schema
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from tayyar.claims.queries import Held
 from tayyar.core.references import with_check
+from tayyar.customers.models import Language
 from tayyar.profiles.installation import installed_profile
 from tayyar.requests.forms import is_storable
 
@@ -97,6 +98,11 @@ class Choice(Schema):
 AccountNumber = Annotated[
     str, Field(examples=["10000000154"], description="Eleven digits, two of them check digits.")
 ]
+
+
+def lang_of(language: int) -> Lang:
+    """A stored language as its code."""
+    return cast(Lang, Language(language).name)
 
 
 def money(amount_minor: int) -> Money:

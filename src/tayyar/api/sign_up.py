@@ -13,7 +13,7 @@ from allauth.account.models import Login
 from allauth.headless.constants import Client
 from allauth.headless.internal import sessionkit
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 from ninja import Path, Router, Schema, Status
 from pydantic import Field
@@ -196,7 +196,8 @@ def _enter(request: HttpRequest, user: User) -> str | None:
     """A session of its own for the app, begun by allauth as a login; the answer carries its token and no cookie."""
     before = request.session, request.user
     request.session = sessionkit.new_session()
-    request.allauth.headless = SimpleNamespace(client=Client.APP)  # type: ignore[attr-defined]
+    headless = SimpleNamespace(client=Client.APP, _pre_user=AnonymousUser())
+    request.allauth.headless = headless  # type: ignore[attr-defined]
     try:
         flows.login.record_authentication(request, user, method="signup")
         flows.login.perform_login(request, Login(user=user))

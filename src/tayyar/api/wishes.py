@@ -14,7 +14,7 @@ from pydantic import Field
 from tayyar.api.accounts import AccountPath, managed_of
 from tayyar.api.door import Caller
 from tayyar.api.problems import invalid, not_found
-from tayyar.api.shapes import PROBLEMS, Day, Given, Lang, Text
+from tayyar.api.shapes import PROBLEMS, Day, Given, Lang, Text, lang_of
 from tayyar.claims.queries import Held
 from tayyar.core import crypto
 from tayyar.customers.addresses import AddressMistyped, clean_address, masked_address
@@ -255,7 +255,7 @@ def _kept(account_id: int) -> WishesKept:
         if kept.quiet
         else None,
         not_wanted=sorted(MessageKind(kind).name for kind in kept.opted_out),
-        language=kept.language.name,
+        language=lang_of(kept.language),
         addresses=[
             AddressOf(
                 channel=Channel(point.channel).name,
@@ -278,7 +278,7 @@ def _delegate(found: Delegate, now: dt.datetime) -> DelegateBody:
         name=found.name,
         relation=found.relation,
         may_pay=found.may_pay,
-        language=Language(found.language).name,
+        language=lang_of(found.language),
         state=DelegateState.EXPIRED.value if is_lapsed else found.state,
         invited_at=found.invited_at,
         last_day=found.expires_on - dt.timedelta(days=1) if found.expires_on else None,
