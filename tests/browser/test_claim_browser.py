@@ -67,14 +67,21 @@ def a_claimant(name: str = "ليلى الحربي") -> Claimant:
 
 
 def a_bill() -> Bill:
-    """The September bill of an account that goes on and that no test has touched."""
-    going_on = Agreement.objects.filter(end_date=None).values("id")
-    found = Bill.objects.filter(period=202609, kind=1, agreement_id__in=going_on, total_minor__gt=0)
-    bill = (
-        found.exclude(number__in=_bills)
-        .exclude(account_id__in=Holding.objects.values("account"))
-        .latest("number")
-    )
+    """The September bill of an account that goes on and that no test has touched.
+
+    Read over a connection of its own: a test that has read bills would hold up whoever makes a month's first one.
+    """
+
+    def find() -> Bill:
+        going_on = Agreement.objects.filter(end_date=None).values("id")
+        found = Bill.objects.filter(period=202609, kind=1, agreement_id__in=going_on, total_minor__gt=0)
+        return (
+            found.exclude(account_id__in=Holding.objects.values("account"))
+            .exclude(number__in=_bills)
+            .latest("number")
+        )
+
+    bill = committed(find)
     _bills.append(bill.number)
     return bill
 
@@ -246,8 +253,7 @@ def test_going_back_reloading_and_sending_twice_make_one_claim(
     page.goto(address)
     expect(page.locator("#reference")).to_have_text(claim_of(layla).request.reference)
     assert ServiceRequest.objects.filter(person=layla.person).count() == 1
-    page.goto(f"{site.url}/me/claim/no-such-draft?lang=ar")
-    expect(page.locator("main")).to_contain_text(AR["lost"])
+    page.goto(f"{site.url}/me/claim?lang=ar")
     expect(page.locator("#mine ~ .cards .card")).to_have_count(1)
     keep(page, "claim-1-mine")
 
@@ -458,6 +464,8 @@ def test_what_is_anothers_is_the_page_of_an_unknown_address(visit: Callable[...,
         "me/claim/against/x",
         f"me/accounts/{holding.account.number}/details",
         "me/accounts/x/details",
+        "me/claim/no-such-draft",
+        "me/claim/no-such-draft/finish",
     ):
         found = get(f"{site.url}/{address}?lang=en")
         assert (found.status, found.text()) == (404, unknown), address
