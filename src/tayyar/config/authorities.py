@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tayyar.core import crypto
+from tayyar.config.sealed import opened_secret
 from tayyar.core.errors import UserError
 from tayyar.core.paths import data_dir
 from tayyar.gateways.authority.entry import AuthorityEntry
@@ -38,7 +38,6 @@ ADDRESS: dict[str, Callable[[AuthorityEntry], AddressAuthority]] = {
     "LOCAL": local.build,
 }
 FILE_NAME = "authorities.yaml"
-SEALED_FIELD = "config.authorities.secret"
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,29}")
 _ENVIRONMENT = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
@@ -139,19 +138,3 @@ def _filled(value: Any, path: Path, code: str) -> Any:
         return os.environ[match[1]]
 
     return _ENVIRONMENT.sub(variable, value)
-
-
-def sealed_secret(plain: str) -> str:
-    """A secret as a file may hold it under `sealed`."""
-    return crypto.seal(plain, field=SEALED_FIELD).hex()
-
-
-def opened_secret(sealed: str) -> str:
-    """The secret; UserError when it was sealed with other keys or copied wrongly."""
-    try:
-        data = bytes.fromhex(sealed)
-    except ValueError:
-        raise UserError(
-            "a sealed secret was not copied whole. Seal it again with `tayyar keys seal`."
-        ) from None
-    return crypto.unseal(data, field=SEALED_FIELD)

@@ -1,13 +1,17 @@
 """The authorities' file: the profile's list without it, secrets from elsewhere, and a clear word for what is wrong."""
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tayyar.config import authorities
-from tayyar.config.authorities import configured, read_authorities, sealed_secret
+from tayyar.config.authorities import configured, read_authorities
 from tayyar.config.commands import keys as keys_command
+from tayyar.config.sealed import opened_secret, sealed_secret
 from tayyar.core.errors import UserError
 from tayyar.gateways.nafath.client import NafathAuthority
 from tayyar.identity import authorities as registry
@@ -78,7 +82,17 @@ def test_a_secret_comes_from_the_environment_or_sealed_and_never_stands_in_the_o
 def test_keys_seal_gives_what_the_file_takes(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("the-secret\n"))
     keys_command.run(type("Arguments", (), {"action": "seal"})())
-    assert authorities.opened_secret(capsys.readouterr().out.strip()) == "the-secret"
+    assert opened_secret(capsys.readouterr().out.strip()) == "the-secret"
+
+
+def test_keys_seal_needs_no_database(tmp_path):
+    command = [sys.executable, "-m", "tayyar.config.cli", "keys", "seal"]
+    environment = {"PATH": os.environ["PATH"], "TAYYAR_DATA": str(tmp_path)}
+    done = subprocess.run(
+        command, env=environment, input="the-secret\n", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bytes.fromhex(done.stdout.strip())
 
 
 @pytest.mark.parametrize(

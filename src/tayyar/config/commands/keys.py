@@ -4,6 +4,7 @@ import argparse
 import getpass
 import sys
 
+from tayyar.config.sealed import sealed_secret
 from tayyar.core import crypto
 from tayyar.core.errors import UserError
 
@@ -36,8 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _sealed() -> str:
-    from tayyar.config.authorities import sealed_secret
-
     typed = getpass.getpass("Secret: ") if sys.stdin.isatty() else sys.stdin.readline()
     if not typed.strip():
         raise UserError("No secret was given. Type it, or pass it on standard input.")
