@@ -7,7 +7,7 @@ KILLS ?= 500
 # One more than cores: many tests wait for something.
 SHARED := -n $$(($$(nproc) + 1)) --dist loadscope
 
-.PHONY: help setup demo test lint bench faults browser-setup peers-setup clean
+.PHONY: help setup demo test lint bench faults browser-setup peers-setup bench-setup clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -54,7 +54,16 @@ peers-setup: setup  # servers that are not ours, for the tests against real peer
 	  $$(test $$(id -u) = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
-bench: setup  ## speed and memory against baselines of the same run; N=9000000 for the full one
+bench-setup: setup  # what the portal is loaded with and measured against
+	@for one in wrk:wrk nginx:nginx-light; do \
+	  command -v $${one%%:*} >/dev/null || test -x /usr/sbin/$${one%%:*} || missing="$$missing $${one##*:}"; done; \
+	test -z "$$missing" || { \
+	  echo "Installing$$missing for the benchmark of the portal"; \
+	  $$(test $$(id -u) = 0 || echo sudo) apt-get update -qq && \
+	  $$(test $$(id -u) = 0 || echo sudo) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+
+bench: bench-setup  ## speed and memory against baselines of the same run; N=9000000 for the full one
 	$(BIN)/python -m tests.benchmarks.run --accounts $(N)
 
 faults: setup  ## kill workers, coordinator and database KILLS times at random moments

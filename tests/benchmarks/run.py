@@ -146,6 +146,31 @@ def delivery(_: int) -> list[tuple[str, str, str]]:
     ]
 
 
+def portal(accounts: int) -> list[tuple[str, str, str]]:
+    """Link pages, signed-in bill pages and a login storm, by the server as it is in production."""
+    result = in_own_process("tests.benchmarks.bench_portal", "run", str(accounts))
+    rates, calm, storm = result["per_second"], result["bill_page"], result["bill_page_in_storm"]
+    size = f"{result['accounts']:,} accounts, {result['months']} months"
+    beside = f"nginx {rates['nginx_10kb']:,}/s, plain view {rates['plain_view']:,}/s"
+    return [
+        (f"link page, each link once, {size}", f"{rates['link_page_each_once']:,}/s", beside),
+        ("the same ÷ plain view / ÷ nginx", *_both(result, "link_page_each_once")),
+        ("link page, opened again within the minute", f"{rates['link_page_again']:,}/s", ""),
+        ("the same ÷ plain view / ÷ nginx", *_both(result, "link_page_again")),
+        (f"bill page p99 at {calm['per_second']}/s", f"{calm['p99_ms']} ms", f"p50 {calm['p50_ms']} ms"),
+        (
+            f"the same while {storm['logins']} sign in at once",
+            f"{storm['p99_ms']} ms",
+            f"p50 {storm['p50_ms']} ms; {storm['signed_in']} signed in, {storm['asked_to_wait']} asked to wait",
+        ),
+        ("storm ÷ calm, p99 / p50", f"{result['storm_p99_over_calm']} / {result['storm_p50_over_calm']}", ""),
+    ]
+
+
+def _both(result: dict[str, Any], name: str) -> tuple[str, str]:
+    return f"{result[f'{name}_over_plain_view']} / {result[f'{name}_over_nginx_10kb']}", ""
+
+
 BENCHES: dict[str, Callable[[int], list[tuple[str, str, str]]]] = {
     "billrun": bill_run,
     "thirteen": lambda accounts: thirteen(min(accounts, THIRTEEN_ACCOUNTS)),
@@ -153,6 +178,7 @@ BENCHES: dict[str, Callable[[int], list[tuple[str, str, str]]]] = {
     "import": imports,
     "pdf": pdf,
     "delivery": delivery,
+    "portal": portal,
 }
 
 

@@ -112,10 +112,11 @@ def bill_view(
     if bill is None:
         raise UserError(f"There is no bill {number}.")
     book = load_book(profile)
-    account = CustomerAccount.objects.select_related("customer").get(id=bill.account_id)
-    agreement = Agreement.objects.select_related("usage_point").get(id=bill.agreement_id)
+    agreement = Agreement.objects.select_related("usage_point", "account__customer").get(id=bill.agreement_id)
+    account = agreement.account
     centre = ServiceCentre.objects.get(id=bill.service_centre_id)
-    standing = _standing_bills(bill)
+    around = _bills_around(bill)
+    standing = _standing_bills(around)
     previous = _previous(bill, standing)
     names = {category.number: category.names for category in profile.categories}
     is_credit = bill.kind == StoredKind.CREDIT_NOTE
@@ -154,8 +155,8 @@ def bill_view(
         page_url=page_url,
         pdf_url=pdf_url,
         mask_holder=mask_holder,
-        cancelled_by=_neighbour(bill, 1) if not is_credit else None,
-        corrects=_neighbour(bill, -1),
+        cancelled_by=_neighbour(around, bill, 1) if not is_credit else None,
+        corrects=_neighbour(around, bill, -1),
     )
 
 
@@ -163,12 +164,16 @@ def _month_of(period: int, back: int) -> int:
     return Period.from_number(period).plus(back).number
 
 
-def _standing_bills(bill: Bill) -> dict[int, Bill]:
-    """The agreement's bills that stand, by period, over the months that a bill shows and one more."""
+def _bills_around(bill: Bill) -> list[Bill]:
+    """Every document of the agreement over the months that a bill shows and one more, without lines and readings."""
     months = [_month_of(bill.period, -back) for back in range(HISTORY_MONTHS + 1)]
-    newest: dict[int, Bill] = {}
-    for other in Bill.objects.filter(period__in=months, agreement_id=bill.agreement_id).order_by("revision"):
-        newest[other.period] = other
+    found = Bill.objects.filter(period__in=months, agreement_id=bill.agreement_id)
+    return list(found.defer("lines", "readings").order_by("revision"))
+
+
+def _standing_bills(around: list[Bill]) -> dict[int, Bill]:
+    """Of these, the bills that stand, by period."""
+    newest = {other.period: other for other in around}
     return {period: other for period, other in newest.items() if other.kind != StoredKind.CREDIT_NOTE}
 
 
@@ -316,9 +321,7 @@ def _contacts(profile: Profile) -> Iterable[Contact]:
             yield Contact(ContactKind(contact["kind"]), contact["value"])
 
 
-def _neighbour(bill: Bill, step: int) -> int | None:
+def _neighbour(around: list[Bill], bill: Bill, step: int) -> int | None:
     """Number of the next or previous document of the same agreement and period."""
-    found = Bill.objects.filter(
-        period=bill.period, agreement_id=bill.agreement_id, revision=bill.revision + step
-    ).first()
-    return found.number if found else None
+    wanted = (bill.period, bill.revision + step)
+    return next((other.number for other in around if (other.period, other.revision) == wanted), None)

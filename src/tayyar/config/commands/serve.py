@@ -1,6 +1,7 @@
 """`tayyar serve`: the portal and the console over HTTP, by gunicorn."""
 
 import argparse
+import contextlib
 import os
 from typing import Any
 
@@ -87,12 +88,22 @@ def _options(port: int) -> dict[str, Any]:
 
 
 def _begin(worker: Any) -> None:
+    """Read what every page needs before the first reader asks: the addresses, the profile, its tariffs."""
+    from django.db import DatabaseError
+    from django.urls import get_resolver
+
     from tayyar.portal import openings
+    from tayyar.profiles.installation import installed_profile
+    from tayyar.tariffs.book import load_book
 
     openings.begin()
+    _ = get_resolver().reverse_dict
+    with contextlib.suppress(UserError, DatabaseError):  # not chosen yet: pages say so
+        load_book(installed_profile())
 
 
 def _end(server: Any, worker: Any) -> None:
+    """Nothing that was opened stays unwritten."""
     from tayyar.portal import openings
 
     openings.end()
