@@ -24,9 +24,10 @@ from tayyar.billing.models import Bill
 from tayyar.claims.models import Beneficiary, Claim, ClaimState, Holding
 from tayyar.core import clock
 from tayyar.core.links import claim_token
-from tayyar.customers.models import Agreement, Customer, CustomerAccount
+from tayyar.customers.models import Agreement, Customer, CustomerAccount, Language
 from tayyar.identity import sessions, sign_in
 from tayyar.identity.models import MemberRole, Membership, Person
+from tayyar.identity.people import set_language
 from tayyar.portal.claim_words import CLAIM_WORDS
 from tayyar.portal.views import OPENINGS
 from tayyar.requests import services as requests
@@ -361,7 +362,7 @@ def test_an_administrator_chooses_for_which_business(visit: Callable[..., Page],
     layla, bill = a_claimant(), a_bill()
 
     def employ() -> Customer:
-        business = Customer.objects.create(kind="BUSINESS", name="مخابز الواحة")
+        business = Customer.objects.create(id=990_000, kind="BUSINESS", name="مخابز الواحة")
         Membership.objects.create(
             business=business,
             person=layla.person,
@@ -484,6 +485,7 @@ def test_every_page_is_accessible_and_fits_a_phone(
     offered, bill = a_bill(), a_bill()
     in_books_of(layla, offered)
     words = CLAIM_WORDS[lang]
+    committed(lambda: set_language(person=layla.person, language=Language[lang], now=MOMENT))
     page = visit(layla, color_scheme=scheme)
 
     def clean(address: str = "") -> None:
