@@ -427,7 +427,7 @@ ACCOUNT_FIELDS = (
 )
 
 
-API_ROOT = "api/v1/"  # its operations are walked by themselves: test_security_api
+API_ROOT = "api/v1/"  # its operations are not in this table: tests of their own
 
 
 def routes() -> dict[str, list[URLPattern]]:

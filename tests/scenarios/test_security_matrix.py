@@ -76,7 +76,7 @@ def test_forms_go_without_a_token_only_where_the_table_says_why() -> None:
     free = {
         route
         for route, patterns in routes().items()
-        if not route.startswith(API_ROOT)  # asked for where a cookie opens: test_security_api
+        if not route.startswith(API_ROOT)  # api/door.py asks for it where a cookie opens
         and any(getattr(pattern.callback, "csrf_exempt", False) for pattern in patterns)
     }
     assert free == {row.route for row in ROWS if row.no_token}
