@@ -41,8 +41,8 @@ class Facts:
 
     `template` names the words that fit; `values` are its variables (variables.py). `url` is where the message leads, ""
     for none; `document_url` a PDF that anyone with the link can fetch, named `document_name`; `preferences_url` where
-    the reader chooses how to be told. `rows`, shown by e-mail, are what a digest puts together. After `expires_at` it is
-    not sent any more.
+    the reader chooses how to be told. `rows`, shown by e-mail, are what a digest puts together. From `expires_at` on
+    it is not sent any more.
     """
 
     ref: int

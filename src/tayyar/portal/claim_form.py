@@ -176,7 +176,7 @@ def read_day(text: str) -> dt.date | None:
 
 def read_papers(request: HttpRequest, kind: str, names: tuple[str, ...] = PAPERS) -> list[Upload]:
     """The files that were chosen. UploadRefused SIZE before any of them is read into memory."""
-    found = [request.FILES[name] for name in names if name in request.FILES]
+    found = [one for name in names for one in request.FILES.getlist(name)[:1]]
     if any((one.size or 0) > MOST_BYTES for one in found):
         raise UploadRefused("SIZE")
     return [Upload(kind, one.read()) for one in found]

@@ -25,7 +25,7 @@ def text_of_picture(data: bytes) -> str:
         raise UploadRefused("TYPE")
     with Image.open(io.BytesIO(made), formats=["JPEG"]) as picture:
         grey = np.asarray(picture.convert("L"))
-    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     if not found:
         raise NoCode("There is no code in this picture that can be read. Take it closer and in good light.")
     return str(found[0].text)

@@ -27,13 +27,13 @@ from tayyar.billing.numbers import bill_period
 from tayyar.billing.pdf_cache import bill_pdf
 from tayyar.billing.queries import bill_by_number
 from tayyar.billing.showing import first_screen
-from tayyar.core import clock, web
+from tayyar.core import audit, clock, web
 from tayyar.core.errors import UserError
 from tayyar.core.links import open_bill_token, preference_token
 from tayyar.customers.models import ContactPoint, ContactReview
 from tayyar.notifications import consent
 from tayyar.notifications.models import ReachHow
-from tayyar.portal import evidence, kept_screens, openings, people, views
+from tayyar.portal import evidence, people, views
 from tayyar.portal.words import WORDS
 from tayyar.profiles.installation import installed_profile
 
@@ -102,9 +102,7 @@ def _cannot(number: int, error: UserError) -> None:
 def link_page(request: HttpRequest, opened: Opened) -> HttpResponse:
     """The bill's first screen: how much, by when, three buttons."""
     _record(request, opened, "BILL_OPENED")
-    response = _show(request, "portal/link.html", opened)
-    kept_screens.may_keep(request, opened.head.bill_number, opened.lang)
-    return response
+    return _show(request, "portal/link.html", opened)
 
 
 @require_safe
@@ -278,4 +276,10 @@ def _record(request: HttpRequest, opened: Opened, action: str) -> None:
     """In the audit log, whoever it was; a browser's guess ahead opened nothing."""
     ahead = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
     if request.method == "GET" and "prefetch" not in ahead:
-        openings.record(opened.head.bill_number, action, language=opened.lang, now=clock.now())
+        audit.record(
+            actor="link",
+            action=action,
+            subject=f"bill:{opened.head.bill_number}",
+            now=clock.now(),
+            language=opened.lang,
+        )

@@ -16,7 +16,7 @@ def add_parser(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     """Declare the command."""
     parser = sub.add_parser(
         "serve",
-        help="serve the bill pages and the console",
+        help="serve the portal, the console, the kiosks and the API",
         description="Serve the site until stopped (Ctrl-C). It listens on this machine only: put a web server with "
         "TLS before it, and name that site's address in TAYYAR_SITE_URL and TAYYAR_HOSTS.",
     )
@@ -57,11 +57,10 @@ def serve(*, port: int = PORT) -> None:
 
         def load(self) -> Any:
             from tayyar.config.wsgi import application
-            from tayyar.portal.kept_screens import KeptScreens
             from tayyar.profiles.installation import remember_choice
 
             remember_choice()
-            return KeptScreens(application)
+            return application
 
     try:
         Site().run()
@@ -83,7 +82,6 @@ def _options(port: int) -> dict[str, Any]:
         "proc_name": "tayyar",
         "keepalive": KEPT_SECONDS,
         "post_worker_init": _begin,
-        "worker_exit": _end,
     }
 
 
@@ -92,21 +90,12 @@ def _begin(worker: Any) -> None:
     from django.db import DatabaseError
     from django.urls import get_resolver
 
-    from tayyar.portal import openings
     from tayyar.profiles.installation import installed_profile
     from tayyar.tariffs.book import load_book
 
-    openings.begin()
     _ = get_resolver().reverse_dict
     with contextlib.suppress(UserError, DatabaseError):  # not chosen yet: pages say so
         load_book(installed_profile())
-
-
-def _end(server: Any, worker: Any) -> None:
-    """Nothing that was opened stays unwritten."""
-    from tayyar.portal import openings
-
-    openings.end()
 
 
 def refuse_taken(port: int) -> None:
