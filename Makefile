@@ -5,7 +5,7 @@ BIN := .venv/bin
 N ?= 200000
 KILLS ?= 500
 # One more than cores: many tests wait for something.
-SHARED := -n $$(($$(nproc) + 1)) --dist loadscope
+SHARED := -n $$(($$(nproc) + 1)) --dist loadscope --no-loadscope-reorder
 
 .PHONY: help setup demo test lint bench faults browser-setup peers-setup bench-setup clean
 .DEFAULT_GOAL := help

@@ -13,6 +13,12 @@ from tayyar.core import postgres
 _DATABASE = {"db", "transactional_db", "live_server", "books"}
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fault runs first: they take minutes, and at the end the other processes would wait for them."""
+    items.sort(key=lambda item: "faults" not in item.path.parts)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def audit_log_can_be_emptied(request: pytest.FixtureRequest) -> None:
     """Django empties all tables between tests; outside tests the audit log refuses that."""

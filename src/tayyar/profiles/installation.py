@@ -10,14 +10,14 @@ from tayyar.core.models import Setting
 from tayyar.core.paths import data_dir
 from tayyar.profiles import Profile, answers_file, load, read_answers
 
-REMEMBERED_SECONDS = 10.0
+_REMEMBERED_NS = 10_000_000_000
 
 
 class _Memory:
     """The chosen code, in a process that asks for it many times a second and whose database is always the same."""
 
     def __init__(self) -> None:
-        self.is_on, self.code, self.until = False, "", 0.0
+        self.is_on, self.code, self.until_ns = False, "", 0
 
 
 _memory = _Memory()
@@ -25,19 +25,19 @@ _memory = _Memory()
 
 def remember_choice() -> None:
     """From now on this process asks the database for the chosen profile once in ten seconds. For web servers."""
-    _memory.is_on, _memory.until = True, 0.0
+    _memory.is_on, _memory.until_ns = True, 0
 
 
 def installed_profile() -> Profile:
     """The profile of this installation; UserError when none was chosen yet."""
-    if _memory.is_on and time.monotonic() < _memory.until:
+    if _memory.is_on and time.monotonic_ns() < _memory.until_ns:
         return load_answered(_memory.code)
     setting = Setting.objects.filter(key="PROFILE").first()
     if setting is None:
         raise UserError(
             "No profile is chosen yet. Start with `tayyar demo`, or `tayyar generate --profile sa`."
         )
-    _memory.code, _memory.until = setting.value, time.monotonic() + REMEMBERED_SECONDS
+    _memory.code, _memory.until_ns = setting.value, time.monotonic_ns() + _REMEMBERED_NS
     return load_answered(setting.value)
 
 

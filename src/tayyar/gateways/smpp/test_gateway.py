@@ -208,7 +208,7 @@ def test_a_lost_answer_leaves_doubt_that_the_receipt_can_settle_by_address(smsc:
 def test_a_connection_cut_after_submit_leaves_no_more_than_a_window_in_doubt(smsc: Smsc):
     bench = Bench(smsc.port, binds=1, window=10)
     smsc.faults = Faults(disconnect_after=100)
-    results = bench.send(["x"] * 1000, seconds=10)
+    results = bench.send(["x"] * 1000, seconds=60)
     found = outcomes(results)
     assert set(found) <= {(Outcome.SENT, ""), (Outcome.IN_DOUBT, "CONNECTION_LOST")}
     assert 0 < found[Outcome.IN_DOUBT, "CONNECTION_LOST"] <= 10 * smsc.counts["cut"]
